@@ -1,0 +1,177 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/gatehouse-auth/gatehouse/schemes/delta"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+func init() {
+	caddy.RegisterModule(new(AdminAPI))
+}
+
+// AdminAPI is what operators do, below /gatehouse/ on Caddy's admin endpoint.
+// Whoever reaches that endpoint may do all of it: keep it on a loopback address
+// or, better, on a unix socket.
+type AdminAPI struct {
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*AdminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "admin.api.gatehouse", New: func() caddy.Module { return new(AdminAPI) }}
+}
+
+// maxAdminBody bounds a request, in bytes.
+const maxAdminBody = 1 << 20
+
+// adminCall answers one request with something to be sent as JSON.
+type adminCall func(app *App, r *http.Request) (any, error)
+
+// Provision implements caddy.Provisioner. The API keeps nothing of the
+// configuration: after a failed reload Caddy serves the failed configuration's
+// router while the old app goes on running, so the app is asked for at each
+// request.
+func (a *AdminAPI) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger(a)
+	return nil
+}
+
+// Routes implements caddy.AdminRouter.
+func (a *AdminAPI) Routes() []caddy.AdminRoute {
+	calls := map[string]adminCall{
+		"GET /gatehouse/delta/{realm}/recipients":                          listRecipients,
+		"POST /gatehouse/delta/{realm}/recipients":                         createRecipient,
+		"GET /gatehouse/delta/{realm}/recipients/{name}":                   showRecipient,
+		"PATCH /gatehouse/delta/{realm}/recipients/{name}":                 updateRecipient,
+		"DELETE /gatehouse/delta/{realm}/recipients/{name}":                deleteRecipient,
+		"POST /gatehouse/delta/{realm}/recipients/{name}/rotate":           rotateRecipient,
+		"POST /gatehouse/delta/{realm}/recipients/{name}/revoke":           revokeRecipient,
+		"POST /gatehouse/delta/{realm}/recipients/{name}/link":             linkRecipient,
+		"POST /gatehouse/delta/{realm}/recipients/{name}/management-key":   setManagementKey,
+		"DELETE /gatehouse/delta/{realm}/recipients/{name}/management-key": removeManagementKey,
+		"POST /gatehouse/delta/{realm}/revoke-all":                         revokeRealm,
+		"GET /gatehouse/tokens":                                            listTokens,
+		"GET /gatehouse/tokens/{accessor}":                                 showToken,
+		"POST /gatehouse/tokens/{accessor}/revoke":                         revokeToken,
+		"GET /gatehouse/audit":                                             listAudit,
+	}
+	routes := make([]caddy.AdminRoute, 0, len(calls))
+	for pattern, call := range calls {
+		routes = append(routes, caddy.AdminRoute{Pattern: pattern, Handler: a.serve(call)})
+	}
+	return routes
+}
+
+// serve wraps a call: it checks what all have in common, and writes the answer.
+func (a *AdminAPI) serve(call adminCall) caddy.AdminHandler {
+	return caddy.AdminHandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		// A browser asks before it sends this type to another origin, and Caddy
+		// then says no; a plain form or text would come unasked, and Caddy checks
+		// the Origin only if there is one.
+		if r.Method != http.MethodGet {
+			if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
+				return adminError(http.StatusUnsupportedMediaType, errors.New("send Content-Type: application/json"))
+			}
+		}
+		app, err := runningApp()
+		if err != nil {
+			return adminError(http.StatusServiceUnavailable, err)
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
+		answer, err := call(app, r)
+		if err != nil {
+			return a.errorOf(err)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(answer)
+	})
+}
+
+// runningApp is the app of the configuration that runs now.
+func runningApp() (*App, error) {
+	app, err := caddy.ActiveContext().AppIfConfigured("gatehouse")
+	if err != nil {
+		return nil, errors.New("the running configuration has no gatehouse")
+	}
+	return app.(*App), nil
+}
+
+// errorOf is the one mapping of errors to what the API answers.
+func (a *AdminAPI) errorOf(err error) error {
+	status := http.StatusInternalServerError
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return adminError(http.StatusNotFound, errors.New("there is no such recipient or token"))
+	case errors.Is(err, errUnknownRealm):
+		status = http.StatusNotFound
+	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, delta.ErrNoLink):
+		status = http.StatusConflict
+	case errors.Is(err, tokenstore.ErrTooManyTokens):
+		return adminError(http.StatusConflict, fmt.Errorf("%w: revoke them, or wait until the rotated one has expired", err))
+	case errors.Is(err, tokenstore.ErrInvalid):
+		status = http.StatusBadRequest
+	case errors.Is(err, tokenstore.ErrOutcomeUnknown):
+		return adminError(http.StatusInternalServerError, errors.New("it is not known whether the change was made; look before you try again"))
+	}
+	if status == http.StatusInternalServerError {
+		a.logger.Error("admin call failed", zap.Error(err))
+		return adminError(status, errors.New("the gateway failed; its log says why"))
+	}
+	return adminError(status, err)
+}
+
+func adminError(status int, err error) error {
+	return caddy.APIError{HTTPStatus: status, Err: err, Message: err.Error()}
+}
+
+// actor is whom the audit names for a change by this API.
+func actor(r *http.Request) string {
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		return "admin " + r.TLS.PeerCertificates[0].Subject.String()
+	}
+	return "local"
+}
+
+// readJSON reads the request's body, strictly: a misspelt option must not be
+// passed over. An empty body is an empty object.
+func readJSON(r *http.Request, into any) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("%w request: %w", tokenstore.ErrInvalid, err)
+	}
+	return nil
+}
+
+// pageSize is how many items a list has at most.
+const pageSize = 500
+
+func limitOf(r *http.Request) int {
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil || limit < 1 || limit > pageSize {
+		return pageSize
+	}
+	return limit
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner = (*AdminAPI)(nil)
+	_ caddy.AdminRouter = (*AdminAPI)(nil)
+)

@@ -1,0 +1,115 @@
+package caddymodule
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// tokenView is a token as the admin API shows it; its secret is not known.
+type tokenView struct {
+	ID        string     `json:"id"`
+	Status    string     `json:"status"` // "active", "rotated", "expired" or "revoked"
+	Realm     string     `json:"realm"`
+	Recipient string     `json:"recipient"`
+	CreatedAt time.Time  `json:"created_at"`
+	IssuedAt  time.Time  `json:"issued_at"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	LastUsed  *time.Time `json:"last_used_at,omitempty"`
+	ClientIP  string     `json:"client_ip,omitempty"`
+	UserAgent string     `json:"user_agent,omitempty"`
+	Notice    string     `json:"notice,omitempty"`
+}
+
+func viewToken(info tokenstore.TokenInfo) tokenView {
+	view := tokenView{
+		ID: info.Accessor, Status: info.Status, Realm: info.Realm, Recipient: info.Recipient,
+		CreatedAt: info.CreatedAt, IssuedAt: info.IssuedAt, ExpiresAt: info.ExpiresAt,
+		ClientIP: info.Use.ClientIP, UserAgent: info.Use.UserAgent,
+	}
+	if !info.EndedAt.IsZero() {
+		view.EndedAt = &info.EndedAt
+	}
+	if !info.Use.At.IsZero() {
+		view.LastUsed = &info.Use.At
+	}
+	return view
+}
+
+func listTokens(app *App, r *http.Request) (any, error) {
+	backend, err := app.open(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	tokens, next, err := backend.Store.Tokens(r.Context(), r.URL.Query().Get("after"), limitOf(r))
+	if err != nil {
+		return nil, err
+	}
+	views := make([]tokenView, len(tokens))
+	for i, info := range tokens {
+		views[i] = viewToken(info)
+	}
+	return map[string]any{"tokens": views, "next": next}, nil
+}
+
+func showToken(app *App, r *http.Request) (any, error) {
+	backend, err := app.open(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	info, err := backend.Store.TokenByAccessor(r.Context(), r.PathValue("accessor"))
+	if err != nil {
+		return nil, err
+	}
+	return viewToken(info), nil
+}
+
+func revokeToken(app *App, r *http.Request) (any, error) {
+	backend, err := app.open(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	info, err := backend.Store.RevokeToken(r.Context(), r.PathValue("accessor"), actor(r))
+	if err != nil {
+		return nil, err
+	}
+	view := viewToken(info)
+	view.Notice = cannotRecall
+	return view, nil
+}
+
+// auditView is one administrative change.
+type auditView struct {
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"`
+	Action  string    `json:"action"`
+	Realm   string    `json:"realm,omitempty"`
+	Subject string    `json:"subject,omitempty"`
+	Name    string    `json:"name,omitempty"`
+	TokenID string    `json:"token_id,omitempty"`
+	Detail  string    `json:"detail,omitempty"`
+}
+
+func listAudit(app *App, r *http.Request) (any, error) {
+	backend, err := app.open(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	cursor, err := hex.DecodeString(r.URL.Query().Get("after"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: after is not a cursor of this list", tokenstore.ErrInvalid)
+	}
+	entries, next, err := backend.Store.Audit(r.Context(), cursor, limitOf(r))
+	if err != nil {
+		return nil, err
+	}
+	views := make([]auditView, len(entries))
+	for i, e := range entries {
+		views[i] = auditView{e.At, e.Actor, e.Action, e.Realm, e.Subject, e.Name, e.Accessor, e.Detail}
+	}
+	return map[string]any{"entries": views, "next": hex.EncodeToString(next)}, nil
+}

@@ -1,0 +1,145 @@
+package caddymodule
+
+import (
+	"io"
+	"maps"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/schemes"
+)
+
+// statusWriter notes the status that the client got.
+type statusWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+	passage *passage
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.passage.status == 0 && final(status) {
+		w.passage.status = status
+	}
+	w.ResponseWriterWrapper.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(data []byte) (int, error) {
+	if w.passage.status == 0 {
+		w.passage.status = http.StatusOK
+	}
+	return w.ResponseWriterWrapper.Write(data)
+}
+
+func (w *statusWriter) ReadFrom(r io.Reader) (int64, error) {
+	if w.passage.status == 0 {
+		w.passage.status = http.StatusOK
+	}
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// final tells whether a status line is the last one: 1xx are followed by
+// another, but for 101, after which the connection is no longer HTTP.
+func final(status int) bool {
+	return status >= http.StatusOK || status == http.StatusSwitchingProtocols
+}
+
+// proxy hands the request to the next handler and lets its answer stream.
+func (p *passage) proxy() error {
+	w := &answerWriter{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: p.w},
+		passage:               p,
+		before:                maps.Clone(p.w.Header()),
+	}
+	err := p.next.ServeHTTP(w, p.call.Request)
+	switch {
+	case err == nil:
+		return nil
+	case p.status != 0:
+		return err
+	default:
+		w.restore()
+		return upstreamFailed(err)
+	}
+}
+
+// answerWriter lets the scheme see the final status line of the proxied answer,
+// once, before it is sent. Interim answers pass (a writer that took a 103 for
+// the answer would let the real one through unseen).
+//
+// Every way to send the header must come by here: Flush and ReadFrom of an inner
+// writer would send it behind our back.
+type answerWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+	passage  *passage
+	before   http.Header // the headers before the next handler set its own
+	decided  bool
+	replaced bool // the scheme's refusal was sent; what else comes is dropped
+}
+
+func (w *answerWriter) WriteHeader(status int) {
+	if w.decided {
+		if !w.replaced {
+			w.ResponseWriterWrapper.WriteHeader(status) // superfluous: let the server say so
+		}
+		return
+	}
+	if !final(status) {
+		w.ResponseWriterWrapper.WriteHeader(status)
+		return
+	}
+	w.decided = true
+	if refusal := w.passage.scheme.Answer(&w.passage.call, status, w.Header()); refusal != nil {
+		w.replaced = true
+		w.restore()
+		w.passage.refuse(refusal)
+		return
+	}
+	w.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// restore takes back the headers that the next handler set.
+func (w *answerWriter) restore() {
+	h := w.Header()
+	clear(h)
+	maps.Copy(h, w.before)
+}
+
+func (w *answerWriter) Write(data []byte) (int, error) {
+	if !w.decided {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.replaced {
+		return len(data), nil
+	}
+	return w.ResponseWriterWrapper.Write(data)
+}
+
+func (w *answerWriter) ReadFrom(r io.Reader) (int64, error) {
+	if !w.decided {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.replaced {
+		return io.Copy(io.Discard, r)
+	}
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError is what http.ResponseController calls.
+func (w *answerWriter) FlushError() error {
+	if !w.decided {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.replaced {
+		return nil
+	}
+	return http.NewResponseController(w.ResponseWriterWrapper.ResponseWriter).Flush()
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter                       = (*answerWriter)(nil)
+	_ io.ReaderFrom                             = (*answerWriter)(nil)
+	_ interface{ FlushError() error }           = (*answerWriter)(nil)
+	_ interface{ Unwrap() http.ResponseWriter } = (*answerWriter)(nil)
+	_ schemes.Rewrite                           = nil
+)

@@ -1,0 +1,195 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
+	"github.com/gatehouse-auth/gatehouse/schemes"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App holds what the gates of a process share: the store of recipients and
+// tokens, and the key that seals what must be shown again. Without configuration
+// the store lies in the folder `gatehouse` of Caddy's data directory.
+type App struct {
+	// The store. Default: badger, in the folder `gatehouse` of Caddy's data directory.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=gatehouse.stores inline_key=driver"`
+
+	// The key that seals stored secrets that must be shown again, such as the
+	// code of a pending activation link: 32 bytes in base64 or hex, one key per
+	// line, of which the first seals and all open. It should be a placeholder
+	// such as `{file./etc/gatehouse/master.key}`. Default: made once in the file
+	// `master.key` beside the store, readable by its owner only.
+	MasterKey string `json:"master_key,omitempty"`
+
+	module  StoreModule
+	sealer  *secret.Sealer // of MasterKey; nil: the one beside the store
+	ref     *storeRef
+	backend atomic.Pointer[schemes.Backend]
+	logger  *zap.Logger
+	ctx     caddy.Context
+
+	mu     sync.Mutex
+	realms map[realmKey]*realmEntry
+}
+
+// realmKey names a realm of one scheme.
+type realmKey struct{ scheme, realm string }
+
+// realmEntry is what the sites of a realm agree on.
+type realmEntry struct {
+	site     string // the first that named it
+	settings string
+	scheme   schemes.Scheme
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "gatehouse", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision checks the options. It opens nothing: a configuration is also
+// provisioned to be validated, while another process has the store open.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx, a.logger = ctx, ctx.Logger()
+	a.realms = make(map[realmKey]*realmEntry)
+	if a.MasterKey != "" {
+		text, err := resolveSecret(a.MasterKey)
+		if err != nil {
+			return fmt.Errorf("gatehouse: master_key: %w", err)
+		}
+		if a.sealer, err = secret.ParseMasterKeys(text); err != nil {
+			return fmt.Errorf("gatehouse: master_key: %w", err)
+		}
+	}
+	if a.StoreRaw == nil {
+		a.StoreRaw = json.RawMessage(`{"driver":"badger"}`)
+	}
+	module, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return fmt.Errorf("gatehouse: store: %w", err)
+	}
+	var ok bool
+	if a.module, ok = module.(StoreModule); !ok {
+		return fmt.Errorf("gatehouse: store: %T is not a store", module)
+	}
+	a.ref, err = holdStore(a.module, a.logger)
+	return err
+}
+
+// Start opens the store, so that one that cannot be opened is an error at load
+// and not at the first request.
+func (a *App) Start() error {
+	if _, err := a.open(context.Background()); err != nil {
+		return fmt.Errorf("gatehouse: %w", err)
+	}
+	warnOfAccessLogs(a.ctx, a.logger)
+	return nil
+}
+
+// Stop does nothing: requests of this configuration may still be running.
+func (*App) Stop() error { return nil }
+
+// Cleanup lets go of the store. It closes once no configuration holds it; a
+// request that is still running then gets an error, and is refused.
+func (a *App) Cleanup() error {
+	if a.ref == nil {
+		return nil // Provision failed before
+	}
+	return a.ref.release()
+}
+
+// open is a schemes.Opener. Caddy may start the HTTP servers before this app, so
+// a request may be what opens the store.
+func (a *App) open(context.Context) (*schemes.Backend, error) {
+	if backend := a.backend.Load(); backend != nil {
+		return backend, nil
+	}
+	shared, err := a.ref.pool.open()
+	if err != nil {
+		return nil, err
+	}
+	backend := *shared
+	if backend.Sealer = a.sealer; backend.Sealer == nil {
+		if backend.Sealer, err = masterKey(a.module, a.logger); err != nil {
+			return nil, err
+		}
+	}
+	a.backend.CompareAndSwap(nil, &backend)
+	return a.backend.Load(), nil
+}
+
+// register notes the realm of a site. Sites that share a realm must agree on its
+// settings, or one recipient would have two truths.
+func (a *App) register(site, settings string, scheme schemes.Scheme) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := realmKey{scheme.Name(), scheme.Realm()}
+	if first, ok := a.realms[key]; ok {
+		if first.settings != settings {
+			return fmt.Errorf("realm %q has other settings at %s; sites of one realm must have the same, or name a realm of their own with the option realm", key.realm, first.site)
+		}
+		return nil
+	}
+	a.realms[key] = &realmEntry{site: site, settings: settings, scheme: scheme}
+	return nil
+}
+
+// errUnknownRealm names the realms there are.
+var errUnknownRealm = errors.New("no site has this realm")
+
+// scheme returns the scheme that serves a realm.
+func (a *App) scheme(name, realm string) (schemes.Scheme, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if entry, ok := a.realms[realmKey{name, realm}]; ok {
+		return entry.scheme, nil
+	}
+	var known []string
+	for key := range a.realms {
+		if key.scheme == name {
+			known = append(known, key.realm)
+		}
+	}
+	sort.Strings(known)
+	if len(known) == 0 {
+		return nil, fmt.Errorf("%w: no site of the running configuration has `gatehouse %s`", errUnknownRealm, name)
+	}
+	return nil, fmt.Errorf("%w; the realms of %s are: %s", errUnknownRealm, name, strings.Join(known, ", "))
+}
+
+// resolveSecret replaces the placeholders of a secret option, such as
+// {file./etc/gatehouse/upstream} and {env.TOKEN}. White space around the value is
+// cut off: files end with a line break.
+func resolveSecret(option string) (string, error) {
+	value, err := caddy.NewReplacer().ReplaceOrErr(option, true, true)
+	if err != nil {
+		// Caddy's replacer treats a file that cannot be read as an empty one.
+		return "", fmt.Errorf("the value cannot be resolved; does the file or variable exist, may this user read it, and is it not empty? (%w)", err)
+	}
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return "", errors.New("the value is empty")
+	}
+	return value, nil
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,147 @@
+package caddymodule
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("gatehouse", parseGlobalOption)
+	httpcaddyfile.RegisterDirective("gatehouse", parseDirective)
+	httpcaddyfile.RegisterDirectiveOrder("gatehouse", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseGlobalOption parses the global option. Syntax:
+//
+//	gatehouse {
+//		store      badger [<directory>]
+//		master_key <placeholder>
+//	}
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("the global option gatehouse is given twice")
+	}
+	d.Next() // the option's name
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	app := new(App)
+	o := newOptions(d)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		switch d.Val() {
+		case "store":
+			if app.StoreRaw != nil {
+				return nil, d.Err("option store is given twice")
+			}
+			if !d.NextArg() {
+				return nil, d.Err("option store needs a driver, such as badger")
+			}
+			driver := d.Val()
+			module, err := caddyfile.UnmarshalModule(d, "gatehouse.stores."+driver)
+			if err != nil {
+				return nil, err
+			}
+			app.StoreRaw = caddyconfig.JSONModuleObject(module, "driver", driver, nil)
+		case "master_key":
+			if err := o.text(&app.MasterKey); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, d.Errf("unrecognized option %q of gatehouse", d.Val())
+		}
+	}
+	return httpcaddyfile.App{Name: "gatehouse", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// parseDirective parses the directive. Syntax:
+//
+//	gatehouse <scheme> {
+//		identity_headers <subject> <kind> <roles> <token id>
+//		<the scheme's options>
+//	}
+//
+// It takes no request matcher: one would leave the rest of the site open. And
+// there is one per block: a second would judge what the first has swapped.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // the directive's name
+	site := fmt.Sprintf("%s:%d", filepath.Base(h.File()), h.Line())
+	if !h.NextArg() {
+		return nil, h.Err("gatehouse needs a scheme, such as `gatehouse delta { … }`")
+	}
+	scheme := h.Val()
+	if strings.HasPrefix(scheme, "/") || strings.HasPrefix(scheme, "@") || scheme == "*" {
+		return nil, h.Errf("gatehouse takes no matcher (%s): it would leave the rest of the site open. What anybody may call is for the rules to say", scheme)
+	}
+	if first, ok := h.BlockState["gatehouse"]; ok {
+		return nil, h.Errf("a site has one gatehouse directive; the first is at %s", first)
+	}
+	if h.BlockState != nil {
+		h.BlockState["gatehouse"] = site
+	}
+	gate := &Gate{Site: site}
+	segment, err := gate.takeOwnOptions(h.Dispenser)
+	if err != nil {
+		return nil, err
+	}
+	id := "gatehouse.schemes." + scheme
+	if _, err := caddy.GetModule(id); err != nil {
+		return nil, h.Errf("there is no scheme %q; there are: %s", scheme, strings.Join(schemeNames(), ", "))
+	}
+	module, err := caddyfile.UnmarshalModule(caddyfile.NewDispenser(segment), id)
+	if err != nil {
+		return nil, err
+	}
+	gate.SchemeRaw = caddyconfig.JSONModuleObject(module, "name", scheme, nil)
+	return h.NewRoute(nil, gate), nil
+}
+
+func schemeNames() []string {
+	var names []string
+	for _, info := range caddy.GetModules("gatehouse.schemes") {
+		names = append(names, info.ID.Name())
+	}
+	return names
+}
+
+// takeOwnOptions takes the options that are the gate's out of the directive's
+// block, and returns the rest, from the scheme's name on, for the scheme.
+func (g *Gate) takeOwnOptions(d *caddyfile.Dispenser) ([]caddyfile.Token, error) {
+	segment := d.NextSegment()
+	if len(segment) > 1 && segment[1].Text != "{" {
+		return nil, d.Errf("unexpected %q after the scheme's name; options belong in its block", segment[1].Text)
+	}
+	var rest []caddyfile.Token
+	depth := 0
+	for i := 0; i < len(segment); i++ {
+		token := segment[i]
+		switch token.Text {
+		case "{":
+			depth++
+		case "}":
+			depth--
+		}
+		startsLine := i > 0 && token.Line != segment[i-1].Line
+		if depth != 1 || !startsLine || token.Text != "identity_headers" {
+			rest = append(rest, token)
+			continue
+		}
+		if g.IdentityHeaders != nil {
+			return nil, d.Errf("option identity_headers is given twice, again at line %d", token.Line)
+		}
+		for i+1 < len(segment) && segment[i+1].Line == token.Line && segment[i+1].Text != "}" {
+			i++
+			g.IdentityHeaders = append(g.IdentityHeaders, segment[i].Text)
+		}
+		if len(g.IdentityHeaders) != len(defaultIdentityHeaders) {
+			return nil, d.Errf("identity_headers at line %d needs %d names: subject, kind, roles and token id",
+				token.Line, len(defaultIdentityHeaders))
+		}
+	}
+	return rest, nil
+}

@@ -1,0 +1,246 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
+)
+
+// recipients is the recipient commands' client, for one realm.
+type recipients struct {
+	*client
+	realm string
+}
+
+func recipientCommand(c *client) *cobra.Command {
+	r := &recipients{client: c}
+	cmd := &cobra.Command{
+		Use:   "recipient",
+		Short: "Whom data is shared with: create, list, show, grant, rotate, revoke, …",
+		Long: `
+Recipients are whom data is shared with. Each has its own tokens, which it fetches
+once through an activation link, and grants that say what it may read:
+
+  revoke    ends every token and pending link at once; grants stay
+  disable   refuses every call until enable
+  delete    revokes and forgets; a later recipient of the name inherits nothing`,
+	}
+	cmd.PersistentFlags().StringVar(&r.realm, "realm", "default", "The realm that owns the recipient")
+	cmd.AddCommand(
+		r.createCommand(), r.listCommand(), r.showCommand(), r.updateCommand(),
+		r.grantCommand(), r.ungrantCommand(), r.rotateCommand(), r.linkCommand(), r.managementKeyCommand(),
+		r.changeCommand("revoke NAME", "End every token and pending link at once; grants stay", http.MethodPost, "/revoke", nil),
+		r.changeCommand("disable NAME", "Refuse every call of a recipient until enable", http.MethodPatch, "", map[string]any{"disabled": true}),
+		r.changeCommand("enable NAME", "Accept calls of a disabled recipient again", http.MethodPatch, "", map[string]any{"disabled": false}),
+		r.deleteCommand(),
+	)
+	return cmd
+}
+
+func (r *recipients) path(name, action string) string {
+	path := "/gatehouse/delta/" + url.PathEscape(r.realm) + "/recipients"
+	if name != "" {
+		path += "/" + url.PathEscape(name)
+	}
+	return path + action
+}
+
+// one sends a request about one recipient and prints it.
+func (r *recipients) one(cmd *cobra.Command, method, path string, body any) error {
+	var view recipientView
+	if err := r.call(method, path, body, &view); err != nil {
+		return err
+	}
+	return r.print(cmd, view, view.writeTo)
+}
+
+// changeCommand is a command with a name and no options.
+func (r *recipients) changeCommand(use, short, method, action string, body any) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.one(cmd, method, r.path(args[0], action), body)
+		},
+	}
+}
+
+func (r *recipients) createCommand() *cobra.Command {
+	var (
+		grants            []string
+		comment, lifetime string
+		managementKey     bool
+	)
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Create a recipient and print its activation link, once",
+		Example: `  caddy gatehouse recipient create acme --grant sales
+  caddy gatehouse recipient create acme --grant finance/reports/q3 --token-lifetime 30d`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body := map[string]any{"name": args[0], "comment": comment, "grants": grants, "management_key": managementKey}
+			if lifetime != "" {
+				d, err := caddy.ParseDuration(lifetime)
+				if err != nil {
+					return err
+				}
+				body["token_lifetime"] = d.String()
+			}
+			return r.one(cmd, http.MethodPost, r.path("", ""), body)
+		},
+	}
+	cmd.Flags().StringArrayVar(&grants, "grant", nil, "What it may read: share, share/schema or share/schema/table; may be repeated")
+	cmd.Flags().StringVar(&comment, "comment", "", "A note for operators")
+	cmd.Flags().StringVar(&lifetime, "token-lifetime", "", "How long its tokens live, such as 30d. Default: the site's")
+	cmd.Flags().BoolVar(&managementKey, "management-key", false, "Make a key for the credentials API, and print it once")
+	return cmd
+}
+
+func (r *recipients) listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List recipients", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all := []recipientView{}
+			for after := ""; ; {
+				var page struct {
+					Recipients []recipientView `json:"recipients"`
+					Next       string          `json:"next"`
+				}
+				if err := r.call(http.MethodGet, r.path("", "?after="+url.QueryEscape(after)), nil, &page); err != nil {
+					return err
+				}
+				all = append(all, page.Recipients...)
+				if after = page.Next; after == "" {
+					break
+				}
+			}
+			return r.print(cmd, all, recipientTable(all))
+		},
+	}
+}
+
+func (r *recipients) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show a recipient, its grants and its tokens", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.one(cmd, http.MethodGet, r.path(args[0], ""), nil)
+		},
+	}
+}
+
+func (r *recipients) updateCommand() *cobra.Command {
+	var name, comment, lifetime string
+	cmd := &cobra.Command{
+		Use: "update NAME", Short: "Change a recipient's name, comment or token lifetime", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body := map[string]any{}
+			if cmd.Flags().Changed("name") {
+				body["new_name"] = name
+			}
+			if cmd.Flags().Changed("comment") {
+				body["comment"] = comment
+			}
+			if cmd.Flags().Changed("token-lifetime") {
+				d, err := caddy.ParseDuration(lifetime)
+				if err != nil {
+					return err
+				}
+				body["token_lifetime"] = d.String()
+			}
+			return r.one(cmd, http.MethodPatch, r.path(args[0], ""), body)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "The new name")
+	cmd.Flags().StringVar(&comment, "comment", "", "A note for operators")
+	cmd.Flags().StringVar(&lifetime, "token-lifetime", "", "How long tokens made from now on live; 0s: as the site says")
+	return cmd
+}
+
+func (r *recipients) grantCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "grant NAME GRANT…", Short: "Let a recipient read a share, share/schema or share/schema/table",
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.one(cmd, http.MethodPatch, r.path(args[0], ""), map[string]any{"grant": args[1:]})
+		},
+	}
+}
+
+func (r *recipients) ungrantCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "ungrant NAME GRANT…", Short: "Take grants away",
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.one(cmd, http.MethodPatch, r.path(args[0], ""), map[string]any{"ungrant": args[1:]})
+		},
+	}
+}
+
+func (r *recipients) rotateCommand() *cobra.Command {
+	var oldExpiresIn string
+	cmd := &cobra.Command{
+		Use:   "rotate NAME --old-expires-in DURATION",
+		Short: "Make a new activation link, and let the tokens in use end",
+		Long: `
+Makes a new activation link, and prints it. The token in use goes on for at most
+the given time; 0s ends it at once. A link that was never used is replaced.`,
+		Example: `  caddy gatehouse recipient rotate acme --old-expires-in 24h`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d := time.Duration(0)
+			var err error
+			if oldExpiresIn != "0" {
+				if d, err = caddy.ParseDuration(oldExpiresIn); err != nil {
+					return err
+				}
+			}
+			return r.one(cmd, http.MethodPost, r.path(args[0], "/rotate"), map[string]any{"old_expires_in": d.String()})
+		},
+	}
+	cmd.Flags().StringVar(&oldExpiresIn, "old-expires-in", "", "How long the tokens in use go on at most, such as 24h or 0s")
+	_ = cmd.MarkFlagRequired("old-expires-in")
+	return cmd
+}
+
+func (r *recipients) linkCommand() *cobra.Command {
+	var fresh bool
+	cmd := &cobra.Command{
+		Use: "link NAME", Short: "Print the activation link that waits, or make one if none does", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.one(cmd, http.MethodPost, r.path(args[0], "/link"), map[string]any{"fresh": fresh})
+		},
+	}
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "Replace a link that waits: the old one stops working")
+	return cmd
+}
+
+func (r *recipients) managementKeyCommand() *cobra.Command {
+	var remove bool
+	cmd := &cobra.Command{
+		Use: "management-key NAME", Short: "Make a key for the credentials API, in place of any before; print it once", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			method := http.MethodPost
+			if remove {
+				method = http.MethodDelete
+			}
+			return r.one(cmd, method, r.path(args[0], "/management-key"), nil)
+		},
+	}
+	cmd.Flags().BoolVar(&remove, "remove", false, "Take the key away instead")
+	return cmd
+}
+
+func (r *recipients) deleteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "delete NAME", Short: "Revoke everything of a recipient and forget it", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var answer notice
+			if err := r.call(http.MethodDelete, r.path(args[0], ""), nil, &answer); err != nil {
+				return err
+			}
+			return r.print(cmd, answer, answer.writeTo)
+		},
+	}
+}

@@ -1,0 +1,22 @@
+// Package caddymodule makes Gatehouse a part of Caddy: the app that holds the
+// store, the gate that every request of a site passes, the Caddyfile, the admin
+// API, the commands, logs and metrics.
+//
+// Its one invariant: the gate never starts open. What is misconfigured fails to
+// load, what cannot be checked is refused, and a site without a decision has no
+// way past the gate.
+//
+// A request's way is passage.go, step by step. The other files:
+//
+//	app.go, storepool.go, badger.go   the app, and the store that outlives reloads
+//	gate.go                           the handler and its life
+//	answer.go, recorder.go            the answer: streamed, or read and rewritten
+//	delta.go                          the delta scheme as configuration
+//	caddyfile.go                      directive and global option
+//	admin.go, adminrecipients.go, admintokens.go   what operators do, as HTTP
+//	command*.go                       the same as commands
+//	audit.go, metrics.go, redact.go   what is told of a decision, and what is not
+//
+// It is the only package that imports Caddy. Only the module's root may import
+// it, for its registrations.
+package caddymodule

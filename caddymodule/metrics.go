@@ -1,0 +1,49 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the collectors of the process. They are made once, so that their
+// counts survive reloads, and registered with each configuration's registry,
+// since each has its own (what forgot that lost its metrics at the first reload:
+// mholt/caddy-ratelimit issue 102). Labels come from fixed sets only: never a
+// subject, a token or a path.
+type metrics struct {
+	decisions *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+}
+
+var processMetrics = &metrics{
+	decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "gatehouse",
+		Name:      "decisions_total",
+		Help:      "Requests decided by the gate, by scheme, decision and reason.",
+	}, []string{"scheme", "decision", "reason"}),
+	durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "gatehouse",
+		Name:      "request_duration_seconds",
+		Help:      "Time from a request's arrival at the gate to the end of its answer, by scheme and decision.",
+		Buckets:   []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"scheme", "decision"}),
+}
+
+// useMetrics registers the process's collectors with a configuration's registry.
+func useMetrics(registry *prometheus.Registry) (*metrics, error) {
+	for _, collector := range []prometheus.Collector{processMetrics.decisions, processMetrics.durations} {
+		var already prometheus.AlreadyRegisteredError
+		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
+			return nil, fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return processMetrics, nil
+}
+
+func (m *metrics) observe(scheme, decision, reason string, took time.Duration) {
+	m.decisions.WithLabelValues(scheme, decision, reason).Inc()
+	m.durations.WithLabelValues(scheme, decision).Observe(took.Seconds())
+}

@@ -1,0 +1,63 @@
+package caddymodule
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// options reads the single-valued options of one block, each at most once.
+type options struct {
+	tokens *caddyfile.Dispenser
+	seen   map[string]bool
+}
+
+func newOptions(tokens *caddyfile.Dispenser) *options {
+	return &options{tokens, make(map[string]bool)}
+}
+
+// text takes the one argument of the option at hand.
+func (o *options) text(value *string) error {
+	name := o.tokens.Val()
+	if o.seen[name] {
+		return o.tokens.Errf("option %s is given twice", name)
+	}
+	o.seen[name] = true
+	if !o.tokens.NextArg() || o.tokens.Val() == "" {
+		return o.tokens.Errf("option %s needs a value", name)
+	}
+	*value = o.tokens.Val()
+	if o.tokens.NextArg() {
+		return o.tokens.Errf("option %s takes one value", name)
+	}
+	return nil
+}
+
+func (o *options) duration(value *caddy.Duration) error {
+	name := o.tokens.Val()
+	var text string
+	if err := o.text(&text); err != nil {
+		return err
+	}
+	d, err := caddy.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return o.tokens.Errf("option %s: %q is not a duration such as 72h or 90d", name, text)
+	}
+	*value = caddy.Duration(d)
+	return nil
+}
+
+func (o *options) number(value *int) error {
+	name := o.tokens.Val()
+	var text string
+	if err := o.text(&text); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return o.tokens.Errf("option %s: %q is not a whole number above zero", name, text)
+	}
+	*value = n
+	return nil
+}

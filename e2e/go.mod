@@ -1,0 +1,3 @@
+module github.com/gatehouse-auth/gatehouse/e2e
+
+go 1.26.0

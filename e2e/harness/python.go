@@ -1,0 +1,36 @@
+package harness
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+var makeVenv sync.Once
+
+// Python runs a script with the Python clients of requirements.txt at hand, and
+// returns its standard output and how it ended. Arguments reach it as sys.argv[1:].
+// The clients are installed on first use, into .venv at the root of the checkout.
+func Python(tb testing.TB, script string, args ...string) Result {
+	tb.Helper()
+	root := Root(tb)
+	makeVenv.Do(func() {
+		if out, err := exec.Command(filepath.Join(root, "e2e", "venv.sh")).CombinedOutput(); err != nil {
+			tb.Fatalf("installing the Python clients: %v\n%s", err, out)
+		}
+	})
+	cmd := exec.Command(filepath.Join(root, ".venv", "bin", "python"), append([]string{"-c", script}, args...)...)
+	cmd.Dir = tb.TempDir()
+	// A proxy of the machine's would swallow calls to 127.0.0.1.
+	cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		tb.Fatalf("running Python: %v", err)
+	}
+	return Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}

@@ -1,0 +1,137 @@
+package keyring
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Claims are the claims of a verified token. They are immutable and may be used
+// concurrently. The zero Claims are empty.
+type Claims struct {
+	raw               jwt.MapClaims
+	issuedAt, expires time.Time
+}
+
+// Subject returns the sub claim, or "" when there is none.
+func (c Claims) Subject() string {
+	s, _ := c.String("sub")
+	return s
+}
+
+// IssuedAt returns the iat claim.
+func (c Claims) IssuedAt() time.Time { return c.issuedAt }
+
+// ExpiresAt returns the exp claim, without the leeway that Verify grants.
+func (c Claims) ExpiresAt() time.Time { return c.expires }
+
+// String returns a claim that is a text, and whether it is one.
+func (c Claims) String(name string) (string, bool) {
+	s, ok := c.raw[name].(string)
+	return s, ok
+}
+
+// Scopes returns the scopes granted: those of the claim scope, or of scp when
+// there is no scope. Either may be a text with spaces between the scopes (RFC
+// 9068, section 2.2.3) or, as some issuers have it, an array of texts. A claim
+// of another type grants nothing.
+func (c Claims) Scopes() []string {
+	value, ok := c.raw["scope"]
+	if !ok {
+		value = c.raw["scp"]
+	}
+	if s, ok := value.(string); ok {
+		return strings.Fields(s)
+	}
+	list, _ := texts(value)
+	return list
+}
+
+// checkClaims checks the claims of a token whose signature is right.
+func (i *Issuer) checkClaims(raw jwt.MapClaims) (Claims, error) {
+	if iss, _ := raw["iss"].(string); iss != i.cfg.Issuer {
+		return Claims{}, invalid("another issuer")
+	}
+	if !hasAudience(raw["aud"], i.cfg.Audience) {
+		return Claims{}, invalid("another audience")
+	}
+	if sub, ok := raw["sub"]; ok {
+		if _, ok := sub.(string); !ok {
+			return Claims{}, invalid("subject is not a text")
+		}
+	}
+	now := i.cfg.Now()
+	expires, ok := numericDate(raw["exp"])
+	if !ok {
+		return Claims{}, invalid("no expiry")
+	}
+	if !now.Before(expires.Add(i.cfg.Leeway)) {
+		return Claims{}, invalid("expired")
+	}
+	issued, ok := numericDate(raw["iat"])
+	if !ok {
+		return Claims{}, invalid("no time of issue")
+	}
+	if issued.After(now.Add(i.cfg.Leeway)) {
+		return Claims{}, invalid("issued in the future")
+	}
+	if nbf, ok := raw["nbf"]; ok {
+		from, ok := numericDate(nbf)
+		if !ok || from.After(now.Add(i.cfg.Leeway)) {
+			return Claims{}, invalid("not valid yet")
+		}
+	}
+	return Claims{raw: raw, issuedAt: issued, expires: expires}, nil
+}
+
+// hasAudience takes aud as a text or as an array of texts only (RFC 7519,
+// section 4.1.3); an array with anything else in it matches nothing.
+func hasAudience(aud any, want string) bool {
+	if s, ok := aud.(string); ok {
+		return s == want
+	}
+	list, _ := texts(aud)
+	for _, s := range list {
+		if s == want {
+			return true
+		}
+	}
+	return false
+}
+
+func texts(value any) ([]string, bool) {
+	items, ok := value.([]any)
+	if !ok {
+		return nil, false
+	}
+	list := make([]string, 0, len(items))
+	for _, item := range items {
+		s, ok := item.(string)
+		if !ok {
+			return nil, false
+		}
+		list = append(list, s)
+	}
+	return list, true
+}
+
+// latest is the end of the year 9999. Later times overflow on their way through
+// time.Time or do not fit RFC 3339.
+const latest = 253402300799
+
+// numericDate reads a NumericDate: a JSON number, after 1970. Zero, negative
+// and huge ones, and texts, are what attackers send, not issuers.
+func numericDate(value any) (time.Time, bool) {
+	n, ok := value.(json.Number)
+	if !ok {
+		return time.Time{}, false
+	}
+	f, err := n.Float64()
+	if err != nil || !(f >= 1 && f <= latest) {
+		return time.Time{}, false
+	}
+	sec := int64(f)
+	return time.Unix(sec, int64((f-float64(sec))*1e9)), true
+}

@@ -1,0 +1,16 @@
+// Package keyring verifies tokens of a foreign OpenID Connect issuer with keys
+// that it fetches from that issuer and keeps fresh.
+//
+// Its one invariant: what a token says of itself never decides how it is
+// checked. The algorithm comes from the configured list and must fit the type
+// of the key; the key comes from the configured issuer; the token's header only
+// chooses among those.
+//
+// An Issuer has three states. Before the first successful fetch, and when the
+// last one is longer ago than the bound, Verify answers ErrUnavailable. In
+// between it uses the set of the last successful fetch and nothing older: each
+// fetch replaces all keys, so that a key which the issuer withdrew stops
+// working (CVE-2025-22149). Fetches happen in Run only; Verify never waits.
+//
+// It imports nothing of ours. caddymodule and the schemes may import it.
+package keyring

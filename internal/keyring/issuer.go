@@ -1,0 +1,142 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Errors of Verify, to be tested with errors.Is.
+var (
+	// ErrInvalidToken says that the token is not one to accept. The text that
+	// wraps it gives a reason from a fixed set and nothing of the token, so that
+	// a stranger may see it.
+	ErrInvalidToken = errors.New("token is not valid")
+
+	// ErrUnavailable says that the token could not be judged, because no keys
+	// were fetched yet or the last ones are too old: answer 503, not 401.
+	ErrUnavailable = errors.New("the issuer's keys are not available: try again later")
+)
+
+// Defaults of IssuerConfig.
+const (
+	DefaultLeeway  = 30 * time.Second
+	DefaultRefresh = 10 * time.Minute
+	DefaultMaxAge  = 24 * time.Hour
+)
+
+// IssuerConfig says whose tokens to accept, and for whom.
+type IssuerConfig struct {
+	// Issuer is the exact value of the iss claim. Required. Without JWKS it must
+	// be an https URL.
+	Issuer string
+
+	// Audience is a value that the aud claim must contain. Required: a token made
+	// for another service must not work here (CVE-2024-5798).
+	Audience string
+
+	// JWKS is the https URL of the key set. Default: what the document at
+	// Issuer/.well-known/openid-configuration names, read again at each refresh.
+	// Plain http is accepted for a loopback host only.
+	JWKS string
+
+	// Algorithms are the accepted signature algorithms, of the families RS, PS,
+	// ES and EdDSA. Default: RS256, PS256, ES256, EdDSA.
+	Algorithms []string
+
+	// Client fetches the keys; its redirect policy is replaced and, if it has no
+	// timeout, one of 10 seconds is set. Default: a client of its own.
+	Client *http.Client
+
+	// Now is the clock for claims and the age of keys. Default: time.Now.
+	Now func() time.Time
+
+	// Leeway is how far the clocks of issuer and gateway may differ. Default: 30
+	// seconds; negative for none.
+	Leeway time.Duration
+
+	// Refresh is the time between two fetches. Default: 10 minutes.
+	Refresh time.Duration
+
+	// MaxAge is how long keys are used when the issuer cannot be reached.
+	// Default: 24 hours. It is also how long a key may outlive its withdrawal if
+	// somebody can keep the gateway from the issuer.
+	MaxAge time.Duration
+
+	// Logger hears of failed and resumed fetches. Default: none.
+	Logger *slog.Logger
+}
+
+// Issuer verifies the tokens of one issuer. It may be used concurrently. It
+// answers ErrUnavailable until Run, which must run once, has fetched the keys.
+type Issuer struct {
+	cfg    IssuerConfig
+	client *http.Client
+	owned  bool // client is our own
+	parser *jwt.Parser
+	keys   atomic.Pointer[keySet]
+	wanted chan struct{} // holds at most one wish for fresh keys
+}
+
+// NewIssuer checks the configuration. It does not touch the network.
+func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
+	switch {
+	case cfg.Issuer == "":
+		return nil, errors.New("issuer is missing: give the value of the iss claim")
+	case cfg.Audience == "":
+		return nil, errors.New("audience is missing: without it, tokens for other services would be accepted")
+	}
+	if cfg.JWKS != "" {
+		if _, err := checkURL(cfg.JWKS); err != nil {
+			return nil, fmt.Errorf("key set URL: %w", err)
+		}
+	} else if _, err := discoveryURL(cfg.Issuer); err != nil {
+		return nil, fmt.Errorf("issuer, which must be a URL unless a key set URL is given: %w", err)
+	}
+	if len(cfg.Algorithms) == 0 {
+		cfg.Algorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
+	}
+	for _, alg := range cfg.Algorithms {
+		if _, ok := algorithms[alg]; !ok {
+			return nil, fmt.Errorf("algorithm %q is not supported: use RS, PS or ES with 256, 384 or 512, or EdDSA", alg)
+		}
+	}
+	cfg.Algorithms = slices.Clone(cfg.Algorithms)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Leeway = max(orDefault(cfg.Leeway, DefaultLeeway), 0)
+	cfg.Refresh = orDefault(cfg.Refresh, DefaultRefresh)
+	cfg.MaxAge = orDefault(cfg.MaxAge, DefaultMaxAge)
+	if cfg.Refresh < 0 || cfg.MaxAge < cfg.Refresh {
+		return nil, fmt.Errorf("keys may grow %v old but are refreshed every %v only: make the first the longer one", cfg.MaxAge, cfg.Refresh)
+	}
+
+	i := &Issuer{cfg: cfg, owned: cfg.Client == nil, wanted: make(chan struct{}, 1)}
+	i.client = fetchClient(cfg.Client)
+	i.parser = jwt.NewParser(
+		jwt.WithValidMethods(cfg.Algorithms),
+		jwt.WithStrictDecoding(),
+		jwt.WithJSONNumber(),
+		// Claims are checked in claims.go: this version takes "exp": 0 and
+		// "exp": null for no expiry at all (golang-jwt #496, #511).
+		jwt.WithoutClaimsValidation(),
+	)
+	return i, nil
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}

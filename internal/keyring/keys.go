@@ -1,0 +1,114 @@
+package keyring
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	maxKeys = 100
+
+	// Below, signatures can be forged; above, one check costs too much.
+	minRSABits, maxRSABits = 2048, 8192
+)
+
+// algorithms are those that can be configured, each with the test that a key
+// must pass. There is no HMAC among them and no "none": with HMAC, the public
+// key would be the secret (CVE-2026-39999).
+var algorithms = map[string]func(key any) bool{
+	"RS256": isRSA, "RS384": isRSA, "RS512": isRSA,
+	"PS256": isRSA, "PS384": isRSA, "PS512": isRSA,
+	"ES256": isEC(elliptic.P256()), "ES384": isEC(elliptic.P384()), "ES512": isEC(elliptic.P521()),
+	"EdDSA": isEd25519,
+}
+
+func isRSA(key any) bool {
+	k, ok := key.(*rsa.PublicKey)
+	return ok && k.N.BitLen() >= minRSABits && k.N.BitLen() <= maxRSABits
+}
+
+func isEC(curve elliptic.Curve) func(any) bool {
+	return func(key any) bool {
+		k, ok := key.(*ecdsa.PublicKey)
+		return ok && k.Curve == curve
+	}
+}
+
+func isEd25519(key any) bool {
+	k, ok := key.(ed25519.PublicKey)
+	return ok && len(k) == ed25519.PublicKeySize
+}
+
+// keySet is what one fetch brought. It is never changed, only replaced.
+type keySet struct {
+	keys    []publicKey
+	fetched time.Time
+}
+
+type publicKey struct {
+	id  string // may be empty
+	alg string // the one algorithm that the issuer uses it for; may be empty
+	key any
+}
+
+// candidates returns the keys that fit alg and may be meant by kid, and whether
+// one of them bears that name. A key or token without an id may match any: RFC
+// 7517, section 4.5, makes ids optional, and some issuers have none.
+func (s *keySet) candidates(alg, kid string) (keys []jwt.VerificationKey, named bool) {
+	fits := algorithms[alg]
+	for _, k := range s.keys {
+		if fits == nil || !fits(k.key) || k.alg != "" && k.alg != alg {
+			continue
+		}
+		if kid != "" && k.id == kid {
+			named = true
+		}
+		if kid == "" || k.id == "" || k.id == kid {
+			keys = append(keys, k.key)
+		}
+	}
+	return keys, named
+}
+
+// parseKeySet reads a JSON Web Key Set (RFC 7517, section 5). Keys that cannot
+// verify signatures here are left out, as the RFC asks, whatever the reason:
+// unknown, malformed, private, symmetric, for encryption, too weak.
+func parseKeySet(text []byte) (keys []publicKey, err error) {
+	var doc struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(text, &doc); err != nil || doc.Keys == nil {
+		return nil, errors.New("answer is not a JSON Web Key Set")
+	}
+	if len(doc.Keys) > maxKeys {
+		return nil, fmt.Errorf("key set has %d keys, which is more than %d", len(doc.Keys), maxKeys)
+	}
+	for _, raw := range doc.Keys {
+		var k jose.JSONWebKey
+		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
+			continue
+		}
+		if usable(k.Key) {
+			keys = append(keys, publicKey{id: k.KeyID, alg: k.Algorithm, key: k.Key})
+		}
+	}
+	return keys, nil
+}
+
+func usable(key any) bool {
+	for _, fits := range algorithms {
+		if fits(key) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,102 @@
+package keyring
+
+import (
+	"context"
+	"crypto/elliptic"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+func TestParseKeySetLeavesOutWhatCannotVerify(t *testing.T) {
+	enc := byRSA.public()
+	enc.Use = "enc"
+	good := mustJSON(t, byEC.public())
+	for name, key := range map[string]string{
+		"symmetric":         mustJSON(t, jose.JSONWebKey{Key: []byte("0123456789abcdef0123456789abcdef"), KeyID: "k"}),
+		"private":           mustJSON(t, jose.JSONWebKey{Key: p256b, KeyID: "k"}),
+		"for encryption":    mustJSON(t, enc),
+		"short RSA":         mustJSON(t, jose.JSONWebKey{Key: rsaSmall.Public(), KeyID: "k"}),
+		"unknown type":      `{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}`,
+		"unknown curve":     `{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}`,
+		"off the curve":     strings.Replace(good, `"x":"`, `"x":"A`, 1),
+		"no key":            `{}`,
+		"null":              `null`,
+		"a text":            `"key"`,
+		"RSA exponent zero": `{"kty":"RSA","n":"AQAB","e":""}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys, err := parseKeySet([]byte(`{"keys":[` + key + `,` + good + `]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(keys) != 1 || keys[0].id != "ec" {
+				t.Errorf("got %d keys, want the good one only", len(keys))
+			}
+		})
+	}
+}
+
+func TestParseKeySetRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing": "", "HTML": "<html>", "no keys": "{}", "keys null": `{"keys":null}`, "keys an object": `{"keys":{}}`,
+		"a list": `[]`, "too many keys": `{"keys":[` + strings.Repeat("{},", maxKeys) + `{}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if keys, err := parseKeySet([]byte(text)); err == nil {
+				t.Errorf("accepted with %d keys", len(keys))
+			}
+		})
+	}
+}
+
+func TestKeysWithoutIDAreTriedForEveryToken(t *testing.T) {
+	anonymous, other := byEC.public(), byEC2.public()
+	anonymous.KeyID, other.KeyID = "", ""
+	f := newFakeIssuer(t, other, anonymous)
+	i, _ := f.issuer(t, nil)
+	for name, header := range map[string]object{"kid": nil, "no kid": {"kid": absent}} {
+		if _, err := i.Verify(context.Background(), byEC.token(t, claims(f.URL, nil), header)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	stranger := signer{"ec", "ES384", p384}.token(t, claims(f.URL, nil), object{"alg": "ES256"})
+	if _, err := i.Verify(context.Background(), stranger); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("stranger: got %v", err)
+	}
+}
+
+func TestEveryAlgorithmHasAnAsymmetricKey(t *testing.T) {
+	for alg, fits := range algorithms {
+		for name, key := range map[string]any{
+			"secret": []byte("0123456789abcdef0123456789abcdef"), "text": "x", "none": nil,
+			"private": p256, "certificate": &x509.Certificate{},
+		} {
+			if fits(key) {
+				t.Errorf("%s accepts a key of type %s", alg, name)
+			}
+		}
+	}
+	if algorithms["ES256"](p384.Public()) || !isEC(elliptic.P384())(p384.Public()) {
+		t.Error("curves are mixed up")
+	}
+}
+
+func FuzzParseKeySet(f *testing.F) {
+	f.Add([]byte(mustJSON(f, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{byRSA.public(), byEC.public(), byEd.public()}})))
+	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AA"},{"kty":"RSA","n":"AQAB","e":"AQAB","x5c":["MIIB"]}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		keys, err := parseKeySet(text)
+		if err != nil && keys != nil {
+			t.Fatal("keys beside an error")
+		}
+		for _, k := range keys {
+			if !usable(k.key) {
+				t.Fatalf("key of type %T is let in", k.key)
+			}
+		}
+	})
+}

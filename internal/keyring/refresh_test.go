@@ -1,0 +1,208 @@
+package keyring
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// network is an issuer without a socket, so that time can be synctest's.
+type network struct {
+	fetches atomic.Int32
+	down    atomic.Bool
+	hang    atomic.Bool
+	body    atomic.Value // string
+}
+
+func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.fetches.Add(1)
+	if n.hang.Load() {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	if n.down.Load() {
+		return nil, errors.New("no route to host")
+	}
+	return &http.Response{
+		StatusCode: http.StatusOK, Request: r,
+		Body: io.NopCloser(strings.NewReader(n.body.Load().(string))),
+	}, nil
+}
+
+func (n *network) publish(t *testing.T, keys ...jose.JSONWebKey) {
+	n.body.Store(mustJSON(t, jose.JSONWebKeySet{Keys: keys}))
+}
+
+// run starts Run in a synctest bubble, whose clock is at year 2000, and calls
+// body after the first fetch.
+func run(t *testing.T, n *network, change func(*IssuerConfig), body func(t *testing.T, i *Issuer)) {
+	synctest.Test(t, func(t *testing.T) {
+		n.publish(t, byEC.public())
+		cfg := IssuerConfig{
+			Issuer: "i", Audience: audience, JWKS: "https://issuer.example/keys", Client: &http.Client{Transport: n},
+		}
+		if change != nil {
+			change(&cfg)
+		}
+		i, err := NewIssuer(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { i.Run(ctx) })
+		synctest.Wait()
+		body(t, i)
+		cancel()
+		wg.Wait() // Run ends with its context
+	})
+}
+
+func now(s signer, t *testing.T, header object) string {
+	return s.token(t, claims("i", object{"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}), header)
+}
+
+func expectFetches(t *testing.T, n *network, want int32) {
+	t.Helper()
+	synctest.Wait()
+	if got := n.fetches.Load(); got != want {
+		t.Errorf("%d fetches, want %d", got, want)
+	}
+}
+
+func TestRunRefreshesOnTime(t *testing.T) {
+	n := &network{}
+	run(t, n, nil, func(t *testing.T, i *Issuer) {
+		expectFetches(t, n, 1)
+		time.Sleep(DefaultRefresh - time.Second)
+		expectFetches(t, n, 1)
+		time.Sleep(time.Second)
+		expectFetches(t, n, 2)
+		n.publish(t, byEC2.public())
+		time.Sleep(DefaultRefresh)
+		expectFetches(t, n, 3)
+		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("withdrawn key: got %v", err)
+		}
+		if _, err := i.Verify(t.Context(), now(byEC2, t, nil)); err != nil {
+			t.Errorf("new key: %v", err)
+		}
+	})
+}
+
+func TestTenThousandUnknownKeysCauseOneFetch(t *testing.T) {
+	n := &network{}
+	run(t, n, nil, func(t *testing.T, i *Issuer) {
+		storm := func() {
+			token := now(byEC, t, object{"kid": "unknown"})
+			for range 10_000 {
+				if _, err := i.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
+					t.Fatalf("got %v", err)
+				}
+			}
+			synctest.Wait()
+		}
+		storm() // just after the first fetch: none before a minute is over
+		expectFetches(t, n, 1)
+		time.Sleep(minGap)
+		expectFetches(t, n, 2)
+		time.Sleep(5 * time.Minute)
+		expectFetches(t, n, 2)
+		storm() // long after: one at once
+		expectFetches(t, n, 3)
+		storm()
+		time.Sleep(minGap - time.Second)
+		expectFetches(t, n, 3)
+		time.Sleep(time.Second)
+		expectFetches(t, n, 4)
+	})
+}
+
+func TestNewKeyIsLearntFromItsFirstToken(t *testing.T) {
+	for name, header := range map[string]object{"kid": nil, "no kid": {"kid": absent}} {
+		t.Run(name, func(t *testing.T) {
+			n := &network{}
+			run(t, n, nil, func(t *testing.T, i *Issuer) {
+				time.Sleep(2 * time.Minute)
+				n.publish(t, byEC2.public())
+				token := now(byEC2, t, header)
+				if _, err := i.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
+					t.Fatalf("first: got %v", err)
+				}
+				expectFetches(t, n, 2)
+				if _, err := i.Verify(t.Context(), token); err != nil {
+					t.Errorf("second: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestGoodAndMalformedTokensCauseNoFetch(t *testing.T) {
+	n := &network{}
+	run(t, n, nil, func(t *testing.T, i *Issuer) {
+		time.Sleep(2 * time.Minute)
+		for _, token := range []string{
+			now(byEC, t, nil), now(byEC, t, object{"kid": absent}), "garbage",
+			now(byEC, t, object{"kid": "x", "crit": []string{"a"}}), now(byEC, t, object{"kid": "x", "alg": "none"}),
+			flipSignature(now(byEC, t, nil)),
+		} {
+			_, _ = i.Verify(t.Context(), token)
+		}
+		expectFetches(t, n, 1)
+	})
+}
+
+func TestFailedFetchIsRepeatedEverLater(t *testing.T) {
+	n := &network{}
+	n.down.Store(true)
+	var log bytes.Buffer
+	change := func(c *IssuerConfig) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
+	run(t, n, change, func(t *testing.T, i *Issuer) {
+		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); !errors.Is(err, ErrUnavailable) {
+			t.Fatalf("got %v", err)
+		}
+		at := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
+		for k, d := range at {
+			time.Sleep(d * time.Second)
+			expectFetches(t, n, int32(k+2))
+		}
+		n.down.Store(false)
+		time.Sleep(minGap)
+		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); err != nil {
+			t.Errorf("issuer is back: %v", err)
+		}
+		if !strings.Contains(log.String(), "no route to host") {
+			t.Error("nobody was told")
+		}
+	})
+}
+
+func TestHangingIssuerBlocksNobody(t *testing.T) {
+	n := &network{}
+	run(t, n, nil, func(t *testing.T, i *Issuer) {
+		n.hang.Store(true)
+		time.Sleep(DefaultRefresh)
+		expectFetches(t, n, 2)
+		start := time.Now()
+		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); err != nil {
+			t.Errorf("while a fetch hangs: %v", err)
+		}
+		if time.Since(start) != 0 {
+			t.Error("Verify waited")
+		}
+		time.Sleep(fetchTimeout + firstRetry)
+		expectFetches(t, n, 3)
+	})
+}

@@ -1,0 +1,131 @@
+package policies
+
+import "slices"
+
+// Subject is who asks. The zero Subject is a caller without credential.
+type Subject struct {
+	// Authenticated says that a credential was checked and found valid. Without
+	// it only public rules allow, whatever the other fields hold.
+	Authenticated bool
+
+	// Kind is the kind of the identity, such as "owner" or "recipient".
+	Kind string
+
+	// Roles are the roles of the identity, compared exactly.
+	Roles []string
+
+	// Grants answers rules with a grant; nil never allows.
+	Grants Grants
+}
+
+// Grants is a scheme's own meaning of what an identity was granted.
+type Grants interface {
+	// Allows reports whether privilege is granted on resource, which names it
+	// from the outside in, as the rule lists it. It must not modify or keep
+	// resource, and must be safe for concurrent use.
+	Allows(privilege string, resource ...string) bool
+}
+
+// Decision is the answer to one request. The zero Decision denies.
+type Decision struct {
+	// Allow is true only when Rule allows the request.
+	Allow bool
+
+	// Rule is the rule that allowed, or, of those that denied, the one nearest to
+	// allowing; with MethodNotAllowed it is one for another method of the path.
+	// It is nil when no pattern matches. Callers must not modify it.
+	Rule *Rule
+
+	// Reason says why.
+	Reason Reason
+
+	line          *line
+	segments      []string
+	trailingSlash bool
+}
+
+// Param returns the decoded text that the path has for a parameter of Rule's
+// pattern, and whether the pattern has it. It reads the segments that Decide was
+// given.
+func (d Decision) Param(name string) (value string, ok bool) {
+	if d.line == nil {
+		return "", false
+	}
+	index := d.line.parameter(name)
+	if index < 0 {
+		return "", false
+	}
+	return d.line.value(index, d.segments, d.trailingSlash), true
+}
+
+// Decide answers whether s may call method on a path, given as its decoded
+// segments, none of them empty, and whether a slash ends it; "/" has no segments
+// and a trailing slash. A caller whose rules are relative to a base path cuts
+// that off first.
+func (p *Policy) Decide(method string, segments []string, trailingSlash bool, s Subject) Decision {
+	d := Decision{segments: segments, trailingSlash: trailingSlash}
+	if p == nil || p.root == nil {
+		return d
+	}
+	lines := p.root.find(method, false, segments, trailingSlash)
+	if lines == nil {
+		if lines = p.root.find(method, true, segments, trailingSlash); lines != nil {
+			d.answer(lines[0], MethodNotAllowed)
+		}
+		return d
+	}
+	// Lines ask for more the later they come, so the last that denies is the
+	// nearest to what the caller needs.
+	for _, l := range lines {
+		if !l.covers(method) {
+			continue
+		}
+		d.answer(l, l.ask(&s, segments, trailingSlash))
+		if d.Allow {
+			break
+		}
+	}
+	return d
+}
+
+func (d *Decision) answer(l *line, r Reason) {
+	d.line, d.Rule, d.Reason, d.Allow = l, &l.rule, r, r.Allows()
+}
+
+// ask puts the line's condition to a subject whose request it matches.
+func (l *line) ask(s *Subject, segments []string, trailingSlash bool) Reason {
+	who := &l.rule.Who
+	switch {
+	case who.Class == Public:
+		return AllowedPublic
+	case !s.Authenticated:
+		return NotAuthenticated
+	case who.Class == Authenticated:
+		return AllowedAuthenticated
+	case who.Class == Kind && slices.Contains(who.Names, s.Kind):
+		return AllowedKind
+	case who.Class == Kind:
+		return KindMissing
+	case who.Class == Role && slices.ContainsFunc(s.Roles, func(role string) bool { return slices.Contains(who.Names, role) }):
+		return AllowedRole
+	case who.Class == Role:
+		return RoleMissing
+	case s.Grants == nil || !s.Grants.Allows(who.Privilege, l.resource(segments, trailingSlash)...):
+		return GrantMissing
+	default:
+		return AllowedGrant
+	}
+}
+
+func (l *line) resource(segments []string, trailingSlash bool) []string {
+	if len(l.args) == len(l.fixed) {
+		return l.fixed
+	}
+	resource := make([]string, len(l.args))
+	for i, a := range l.args {
+		if resource[i] = a.literal; a.index >= 0 {
+			resource[i] = l.value(a.index, segments, trailingSlash)
+		}
+	}
+	return resource
+}

@@ -1,0 +1,196 @@
+package delta
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// The credentials API is Zalando's Direct Data Sharing credentials management:
+// GET lists, POST rotates or creates, PATCH shortens or revokes.
+
+// expiryField is the one field of a request.
+const expiryField = "existing_token_expiry_time_in_seconds"
+
+// maxBody is enough for any request of the credentials API, in bytes.
+const maxBody = 64 << 10
+
+// credential is one element of a list; newest first, so the ACTIVE one leads.
+type credential struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+	// ActivationLink is null once it was used.
+	ActivationLink *string `json:"activation_link"`
+	CreatedAt      string  `json:"created_at"`
+	ActivatedAt    *string `json:"activated_at"`
+	// ExpiresAt of a link that waits is the earliest end of the token that it
+	// will give: the token's life counts from the use of the link.
+	ExpiresAt string `json:"expires_at"`
+}
+
+// Statuses of a credential.
+const (
+	statusActive  = "ACTIVE"
+	statusRotated = "ROTATED"
+)
+
+// serveCredentials answers the credentials API.
+func (s *Scheme) serveCredentials(w http.ResponseWriter, call *schemes.Call) error {
+	if call.Identity == nil {
+		return &schemes.Refusal{
+			Status: http.StatusUnauthorized, Reason: schemes.NoCredential,
+			Public: "Send a management key or an access token as Authorization: Bearer.",
+		}
+	}
+	role := roleWrite
+	switch call.Request.Method {
+	case http.MethodGet:
+		role = roleRead
+		call.Action = "listRecipientTokens"
+	case http.MethodPost:
+		call.Action = "rotateRecipientToken"
+	case http.MethodPatch:
+		call.Action = "updateRecipientTokens"
+	default:
+		return schemes.MethodNotAllowed("GET, POST, PATCH")
+	}
+	if !slices.Contains(call.Identity.Roles, role) {
+		return &schemes.Refusal{
+			Status: http.StatusForbidden, Reason: schemes.Forbidden,
+			Public: "The access token lacks the scope to " + role + " credentials.",
+		}
+	}
+	if role == roleWrite && call.EarlyData {
+		return schemes.TooEarly()
+	}
+	live, err := s.changeCredentials(w, call)
+	if err != nil {
+		return err
+	}
+	return s.writeCredentials(w, live)
+}
+
+func (s *Scheme) changeCredentials(w http.ResponseWriter, call *schemes.Call) (live []tokenstore.Credential, err error) {
+	ctx := call.Request.Context()
+	backend, err := s.open(ctx)
+	if err != nil {
+		return nil, schemes.Unavailable(err)
+	}
+	var (
+		realm, name = s.config.Realm, call.Identity.Name
+		actor       = "recipient " + name
+	)
+	if call.Request.Method == http.MethodGet {
+		_, live, err = backend.Store.Credentials(ctx, realm, name)
+		return live, credentialsRefusal(err)
+	}
+	in, refusal := expiryFrom(http.MaxBytesReader(w, call.Request.Body, maxBody))
+	if refusal != nil {
+		return nil, refusal
+	}
+	if call.Request.Method == http.MethodPost {
+		_, live, err = s.rotate(ctx, backend, name, in, actor)
+	} else {
+		_, live, err = backend.Store.Shorten(ctx, realm, name, in, actor)
+	}
+	return live, credentialsRefusal(err)
+}
+
+func credentialsRefusal(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, tokenstore.ErrTooManyTokens):
+		return &schemes.Refusal{
+			Status: http.StatusConflict, Reason: schemes.Conflict, Cause: err,
+			Public: `There are already as many valid tokens as allowed. Revoke them with PATCH and {"` + expiryField + `": 0}, then POST again; or wait until the rotated one has expired.`,
+		}
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return unknownManager(err) // deleted since it was identified
+	default:
+		return schemes.Unavailable(err)
+	}
+}
+
+// expiryFrom reads the request's one field. It must be there: left out, an old
+// token would silently go on for months.
+func expiryFrom(body io.Reader) (time.Duration, *schemes.Refusal) {
+	bad := func(cause error) (time.Duration, *schemes.Refusal) {
+		return 0, &schemes.Refusal{
+			Status: http.StatusBadRequest, Reason: schemes.BadRequest, Cause: cause,
+			Public: `Send a JSON object with "` + expiryField + `": a whole number of seconds, 0 or more.`,
+		}
+	}
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return bad(err)
+	}
+	var fields map[string]json.RawMessage // exact names, unlike a struct's
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return bad(err)
+	}
+	number := string(bytes.TrimSpace(fields[expiryField]))
+	seconds, err := strconv.ParseUint(number, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		seconds, err = math.MaxUint64, nil
+	}
+	if err != nil {
+		return bad(err)
+	}
+	// Expiry only ever comes nearer, so more than anything is as much as possible.
+	return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second, nil
+}
+
+// longest is more than the remaining life of any token.
+const longest = 100 * 365 * 24 * time.Hour
+
+func (s *Scheme) writeCredentials(w http.ResponseWriter, live []tokenstore.Credential) error {
+	list := make([]credential, 0, len(live))
+	for _, c := range live {
+		item := credential{ID: c.Accessor, Status: statusActive, CreatedAt: rfc3339(c.CreatedAt())}
+		if c.Token != nil {
+			activated := rfc3339(c.Token.IssuedAt)
+			item.ActivatedAt = &activated
+			item.ExpiresAt = rfc3339(c.Token.ExpiresAt)
+			if c.Rotated() {
+				item.Status = statusRotated
+			}
+		} else {
+			link, err := s.linkURL(c)
+			if err != nil {
+				return err
+			}
+			item.ActivationLink = &link
+			item.ExpiresAt = rfc3339(s.earliestEnd(c))
+		}
+		list = append(list, item)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if s.config.CredentialsAPI.BareArray {
+		writeJSON(w, http.StatusOK, "application/json", list)
+	} else {
+		writeJSON(w, http.StatusOK, "application/json", map[string][]credential{"tokens": list})
+	}
+	return nil
+}
+
+// earliestEnd is when the token of a pending link ends at the earliest: used at
+// once, and bounded if a later change shortened it.
+func (s *Scheme) earliestEnd(c tokenstore.Credential) time.Time {
+	end := c.Link.CreatedAt.Add(s.config.TokenLifetime)
+	if !c.Link.NotAfter.IsZero() && c.Link.NotAfter.Before(end) {
+		return c.Link.NotAfter
+	}
+	return end
+}
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,167 @@
+package delta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
+	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// ErrNoLink says that there is no link to show: the recipient's credential was
+// retrieved.
+var ErrNoLink = errors.New("the recipient has fetched its credential; rotate to make a new link")
+
+// Order is what an operator says of a new recipient.
+type Order struct {
+	Name          string
+	Comment       string
+	Grants        []string
+	TokenLifetime time.Duration // zero: the site's
+	ManagementKey bool          // make one
+}
+
+// Created is a new recipient with what is shown once.
+type Created struct {
+	Recipient     tokenstore.Recipient
+	Link          string
+	LinkExpires   time.Time
+	ManagementKey secret.Token // zero if none was asked for
+}
+
+// Create makes a recipient and its first activation link.
+func (s *Scheme) Create(ctx context.Context, order Order, actor string) (Created, error) {
+	grants, err := CheckGrants(order.Grants)
+	if err != nil {
+		return Created{}, err
+	}
+	backend, err := s.open(ctx)
+	if err != nil {
+		return Created{}, err
+	}
+	link, code := s.newLink(backend)
+	n := tokenstore.NewRecipient{
+		ID: secret.NewID("rcp_"), Realm: s.config.Realm, Name: order.Name, Comment: order.Comment,
+		Grants: grants, TokenLifetime: order.TokenLifetime, Link: link,
+	}
+	var created Created
+	if order.ManagementKey {
+		created.ManagementKey = secret.New(secret.ManagementKey)
+		digest := created.ManagementKey.Digest()
+		n.ManagementKey = &digest
+	}
+	if created.Recipient, err = backend.Store.CreateRecipient(ctx, n, actor); err != nil {
+		return Created{}, err
+	}
+	created.Link = s.urlOf(code.Reveal())
+	created.LinkExpires = created.Recipient.CreatedAt.Add(link.Lifetime)
+	return created, nil
+}
+
+// Rotate makes a new link for a recipient and lets its tokens in use go on for
+// at most oldExpiresIn.
+func (s *Scheme) Rotate(ctx context.Context, name string, oldExpiresIn time.Duration, actor string) (tokenstore.Recipient, []tokenstore.Credential, error) {
+	backend, err := s.open(ctx)
+	if err != nil {
+		return tokenstore.Recipient{}, nil, err
+	}
+	return s.rotate(ctx, backend, name, oldExpiresIn, actor)
+}
+
+func (s *Scheme) rotate(ctx context.Context, backend *schemes.Backend, name string, oldExpiresIn time.Duration, actor string) (tokenstore.Recipient, []tokenstore.Credential, error) {
+	link, _ := s.newLink(backend)
+	return backend.Store.Rotate(ctx, s.config.Realm, name, tokenstore.Rotation{
+		OldExpiresIn: oldExpiresIn, MaxTokens: s.config.MaxTokens, Link: link,
+	}, actor)
+}
+
+// NewManagementKey gives a recipient a management key, in place of any it had.
+func (s *Scheme) NewManagementKey(ctx context.Context, name, actor string) (secret.Token, error) {
+	backend, err := s.open(ctx)
+	if err != nil {
+		return secret.Token{}, err
+	}
+	key := secret.New(secret.ManagementKey)
+	digest := key.Digest()
+	_, err = backend.Store.SetManagementKey(ctx, s.config.Realm, name, &digest, actor)
+	return key, err
+}
+
+// Link returns the pending link of a recipient. If its credentials are all over,
+// or the pending link has expired, it makes a new one; fresh always replaces a
+// pending one. ErrNoLink if the recipient holds a token and no link.
+func (s *Scheme) Link(ctx context.Context, name string, fresh bool, actor string) (link string, expires time.Time, err error) {
+	backend, err := s.open(ctx)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	_, live, err := backend.Store.Credentials(ctx, s.config.Realm, name)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	pending := pendingOf(live)
+	if pending == nil && len(live) > 0 && !live[0].Rotated() {
+		return "", time.Time{}, ErrNoLink
+	}
+	if pending == nil || fresh {
+		// Tokens that are still in their overlap keep what is left of it.
+		if _, live, err = s.rotate(ctx, backend, name, longest, actor); err != nil {
+			return "", time.Time{}, err
+		}
+		pending = pendingOf(live)
+	}
+	if pending == nil {
+		return "", time.Time{}, ErrNoLink
+	}
+	link, err = s.linkURL(*pending)
+	return link, pending.Link.ExpiresAt, err
+}
+
+func pendingOf(live []tokenstore.Credential) *tokenstore.Credential {
+	for i := range live {
+		if live[i].Pending {
+			return &live[i]
+		}
+	}
+	return nil
+}
+
+// newLink makes an activation link; its code is sealed so that the credentials
+// API can show it until it is used.
+func (s *Scheme) newLink(backend *schemes.Backend) (tokenstore.NewLink, secret.Token) {
+	code := secret.New(secret.ActivationCode)
+	link := tokenstore.NewLink{
+		Accessor: secret.NewAccessor(), Code: code.Digest(), Lifetime: s.config.ActivationLifetime,
+	}
+	link.Sealed = backend.Sealer.Seal([]byte(code.Reveal()), sealedFor(s.config.Realm, link.Accessor))
+	return link, code
+}
+
+// sealedFor binds a sealed code to its link, so that it cannot be moved to
+// another record.
+func sealedFor(realm, accessor string) []byte {
+	return []byte("activation link\x00" + realm + "\x00" + accessor)
+}
+
+// LinkURL returns the activation link of a pending credential.
+func (s *Scheme) LinkURL(c tokenstore.Credential) (string, error) { return s.linkURL(c) }
+
+func (s *Scheme) linkURL(c tokenstore.Credential) (string, error) {
+	backend, err := s.open(context.Background())
+	if err != nil {
+		return "", err
+	}
+	code, err := backend.Sealer.Open(c.Link.Sealed, sealedFor(s.config.Realm, c.Accessor))
+	if err != nil {
+		return "", fmt.Errorf("opening the sealed code of link %s: %w (was the master key exchanged? rotate the recipient)", c.Accessor, err)
+	}
+	return s.urlOf(string(code)), nil
+}
+
+func (s *Scheme) urlOf(code string) string {
+	return strings.TrimRight(s.config.PublicURL, "/") + ActivationPath + "?" + code
+}

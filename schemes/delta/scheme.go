@@ -1,0 +1,222 @@
+package delta
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
+	"github.com/gatehouse-auth/gatehouse/internal/headers"
+	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
+)
+
+// Name of the scheme.
+const Name = "delta"
+
+//go:embed rules.txt
+var defaultRules string
+
+// Scheme is the contract as one site configures it.
+type Scheme struct {
+	config Config
+	policy *policies.Policy
+	open   schemes.Opener
+}
+
+var _ schemes.Scheme = (*Scheme)(nil)
+
+// New returns the scheme of a site. The errors are those of Config.Check.
+func New(config Config, open schemes.Opener) (*Scheme, error) {
+	if err := config.Check(); err != nil {
+		return nil, err
+	}
+	rules, err := policies.Parse("delta/rules.txt", defaultRules)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := policies.Compile(rules)
+	if err != nil {
+		return nil, err
+	}
+	return &Scheme{config: config, policy: policy, open: open}, nil
+}
+
+// Name implements schemes.Scheme.
+func (s *Scheme) Name() string { return Name }
+
+// Realm implements schemes.Scheme.
+func (s *Scheme) Realm() string { return s.config.Realm }
+
+// Paths implements schemes.Scheme: some clients join the profile's endpoint and
+// the path with two slashes.
+func (s *Scheme) Paths() canonpath.Options {
+	return canonpath.Options{FoldAfter: []string{s.config.Endpoint}}
+}
+
+// area is which part of the site a path belongs to.
+type area int
+
+const (
+	outside     area = iota // nothing of ours: refused
+	data                    // the protocol, below the endpoint
+	credentials             // the credentials API
+	activation              // activation links
+)
+
+func (s *Scheme) areaOf(path canonpath.Path) area {
+	switch whole := path.String(); {
+	case whole == ActivationPath:
+		return activation
+	case s.config.CredentialsAPI != nil && whole == s.config.CredentialsAPI.Path:
+		return credentials
+	}
+	if _, ok := path.Cut(s.config.Endpoint); ok {
+		return data
+	}
+	return outside
+}
+
+// Public implements schemes.Scheme: who holds a link needs no other credential.
+func (s *Scheme) Public(call *schemes.Call) schemes.Endpoint {
+	if s.areaOf(call.Path) == activation {
+		return s.serveActivation
+	}
+	return nil
+}
+
+// Credential implements schemes.Scheme: one Authorization header with a bearer
+// token, and no token in the URL.
+func (s *Scheme) Credential(call *schemes.Call) (schemes.Credential, error) {
+	if s.areaOf(call.Path) == outside {
+		return schemes.Credential{}, nil // refused whoever asks
+	}
+	if inURL(call.Request.URL.RawQuery) {
+		return schemes.Credential{}, &schemes.Refusal{
+			Status: http.StatusBadRequest, Reason: schemes.BadRequest,
+			Public: "A token does not belong in the URL. Send it as Authorization: Bearer.",
+		}
+	}
+	value, present, err := headers.Single(call.Request.Header, "Authorization")
+	if err != nil {
+		return schemes.Credential{}, &schemes.Refusal{
+			Status: http.StatusBadRequest, Reason: schemes.BadRequest, Cause: err,
+			Public: "Send exactly one Authorization header.",
+		}
+	}
+	if !present {
+		return schemes.Credential{}, nil
+	}
+	token, ok := headers.Bearer(value)
+	if !ok {
+		return schemes.Credential{}, unknownToken(errors.New("the Authorization header holds no bearer token"))
+	}
+	return schemes.NewCredential(token), nil
+}
+
+// Identify implements schemes.Scheme.
+func (s *Scheme) Identify(ctx context.Context, call *schemes.Call) (*schemes.Identity, error) {
+	if s.areaOf(call.Path) == credentials {
+		return s.identifyManager(ctx, call)
+	}
+	return s.identifyRecipient(ctx, call)
+}
+
+// Endpoint implements schemes.Scheme.
+func (s *Scheme) Endpoint(call *schemes.Call) schemes.Endpoint {
+	if s.areaOf(call.Path) == credentials {
+		return s.serveCredentials
+	}
+	return nil
+}
+
+// Decide implements schemes.Scheme.
+func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
+	rest, ok := call.Path.Cut(s.config.Endpoint)
+	if !ok {
+		return policies.Decision{Reason: policies.NoRule}
+	}
+	decision := s.policy.Decide(call.Request.Method, rest.Segments(), rest.TrailingSlash(), call.Identity.PolicySubject())
+	if decision.Rule != nil {
+		call.Action = actions[decision.Rule.Pattern]
+	}
+	return decision
+}
+
+// actions names what the endpoints do, as the audit of Databricks' Delta Sharing.
+var actions = map[string]string{
+	"/shares":                                                                     "deltaSharingListShares",
+	"/shares/{share}":                                                             "deltaSharingGetShare",
+	"/shares/{share}/schemas":                                                     "deltaSharingListSchemas",
+	"/shares/{share}/all-tables":                                                  "deltaSharingListAllTables",
+	"/shares/{share}/schemas/{schema}/tables":                                     "deltaSharingListTables",
+	"/shares/{share}/schemas/{schema}/tables/{table}":                             "deltaSharingGetTableVersion",
+	"/shares/{share}/schemas/{schema}/tables/{table}/version":                     "deltaSharingGetTableVersion",
+	"/shares/{share}/schemas/{schema}/tables/{table}/metadata":                    "deltaSharingGetTableMetadata",
+	"/shares/{share}/schemas/{schema}/tables/{table}/changes":                     "deltaSharingQueryTableChanges",
+	"/shares/{share}/schemas/{schema}/tables/{table}/query":                       "deltaSharingQueryTable",
+	"/shares/{share}/schemas/{schema}/tables/{table}/queries/{query}":             "deltaSharingQueryTable",
+	"/shares/{share}/schemas/{schema}/tables/{table}/temporary-table-credentials": "generateTemporaryTableCredentials",
+}
+
+// Denied implements schemes.Scheme.
+func (s *Scheme) Denied(call *schemes.Call) *schemes.Refusal {
+	if call.Decision.Reason == policies.NotAuthenticated {
+		return &schemes.Refusal{
+			Status: http.StatusUnauthorized, Reason: schemes.NoCredential,
+			Public: "Send the bearer token of your credential file as Authorization: Bearer.",
+		}
+	}
+	return missing()
+}
+
+// Forward implements schemes.Scheme: the server behind sees its own token and
+// none of the caller's.
+func (s *Scheme) Forward(_ *schemes.Call, out *http.Request) {
+	for _, name := range []string{"Proxy-Authorization", "Cookie", "X-Auth-Token", "X-Bbk-Auth-Token", "Token"} {
+		out.Header.Del(name)
+	}
+	out.Header.Set("Authorization", "Bearer "+s.config.UpstreamToken.Reveal())
+}
+
+// Answer implements schemes.Scheme. A 401 of the server behind means that the
+// gateway's own token is wrong: a recipient that saw it would throw a good
+// credential away. A 404 is answered as for what is not granted.
+func (s *Scheme) Answer(_ *schemes.Call, status int, _ http.Header) *schemes.Refusal {
+	switch status {
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
+		return &schemes.Refusal{
+			Status: http.StatusBadGateway, Reason: schemes.UpstreamFailed,
+			Cause:  errors.New("the server behind refused the gateway's token; check upstream_token"),
+			Public: "The data server refused the gateway. Your credential is not at fault; tell the data provider.",
+		}
+	case http.StatusNotFound:
+		return missing()
+	}
+	return nil
+}
+
+// Rewrite implements schemes.Scheme: listings are filtered, all else streams.
+func (s *Scheme) Rewrite(call *schemes.Call) schemes.Rewrite {
+	rest, ok := call.Path.Cut(s.config.Endpoint)
+	if !ok || call.Identity == nil {
+		return nil
+	}
+	if l := listingFor(rest.Segments(), call.Identity.Grants); l != nil {
+		return l.rewrite
+	}
+	return nil
+}
+
+// Refuse implements schemes.Scheme.
+func (s *Scheme) Refuse(w http.ResponseWriter, call *schemes.Call, refusal *schemes.Refusal) {
+	switch s.areaOf(call.Path) {
+	case credentials:
+		writeProblem(w, refusal)
+	case activation:
+		s.refuseActivation(w, call, refusal)
+	default:
+		writeProtocolError(w, refusal)
+	}
+}

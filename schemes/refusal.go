@@ -1,0 +1,79 @@
+package schemes
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Reason is why a call was refused, from a fixed set: it labels metrics and
+// stands in the audit line.
+type Reason string
+
+// The reasons beside those of the rules (policies.Reason).
+const (
+	OwnEndpoint     Reason = "own_endpoint"     // not refused: served by the scheme itself
+	BadRequest      Reason = "bad_request"      // the request itself is not acceptable: 400
+	BadCredential   Reason = "bad_credential"   // malformed, unknown, or of another realm
+	EndedCredential Reason = "ended_credential" // expired, rotated or revoked
+	Disabled        Reason = "disabled"         // whose recipient is disabled
+	NoCredential    Reason = "no_credential"
+	Missing         Reason = "missing"         // there is no such thing, for this caller
+	Forbidden       Reason = "forbidden"       // known, and not allowed
+	Conflict        Reason = "conflict"        // the state does not allow it now
+	EarlyData       Reason = "early_data"      // one-time action in TLS early data: 425
+	StoreFailed     Reason = "store_failed"    // 503
+	UpstreamFailed  Reason = "upstream_failed" // 502, 503 or 504
+	Internal        Reason = "internal"        // 500
+)
+
+// Refusal is an answer that is not what the caller wanted. As an error it goes
+// from a scheme to the gate, which has it written by the scheme's Refuse.
+type Refusal struct {
+	// Status is the HTTP status.
+	Status int
+	Reason Reason
+	// Public is what the caller is told: what happened and what to do. It must
+	// tell a stranger nothing.
+	Public string
+	// RetryAfter is sent as Retry-After if positive, in whole seconds.
+	RetryAfter time.Duration
+	// Allow is sent as the header of that name with 405.
+	Allow string
+	// Cause is for the log only.
+	Cause error
+}
+
+func (r *Refusal) Error() string {
+	if r.Cause != nil {
+		return fmt.Sprintf("%d %s: %v", r.Status, r.Reason, r.Cause)
+	}
+	return fmt.Sprintf("%d %s", r.Status, r.Reason)
+}
+
+func (r *Refusal) Unwrap() error { return r.Cause }
+
+// Unavailable is the refusal for a store that cannot tell. It never opens.
+func Unavailable(cause error) *Refusal {
+	return &Refusal{
+		Status: http.StatusServiceUnavailable, Reason: StoreFailed, Cause: cause, RetryAfter: time.Second,
+		Public: "The gateway cannot check credentials at the moment. Try again shortly.",
+	}
+}
+
+// MethodNotAllowed is the refusal of a method by one of a scheme's own endpoints.
+func MethodNotAllowed(allow string) *Refusal {
+	return &Refusal{
+		Status: http.StatusMethodNotAllowed, Reason: BadRequest, Allow: allow,
+		Public: "This method is not allowed here. Allowed: " + allow + ".",
+	}
+}
+
+// TooEarly is the refusal of a one-time action in TLS early data (RFC 8470
+// section 5.2): the client repeats it once the handshake is complete.
+func TooEarly() *Refusal {
+	return &Refusal{
+		Status: http.StatusTooEarly, Reason: EarlyData,
+		Public: "Repeat the request after the TLS handshake.",
+	}
+}

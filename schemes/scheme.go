@@ -1,0 +1,114 @@
+package schemes
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
+	"github.com/gatehouse-auth/gatehouse/policies"
+)
+
+// Call is one request on its way through the gate. The gate makes it and fills
+// it step by step; it belongs to one goroutine.
+type Call struct {
+	// Request has its URL in canonical form. Its headers are still the client's.
+	Request *http.Request
+	// Path is what is decided on, and what is forwarded.
+	Path canonpath.Path
+	// Host in its one spelling: lower case, no port, no trailing dot.
+	Host string
+	// ClientIP is the client's address, by Caddy's trusted proxies.
+	ClientIP string
+	// EarlyData is set for a request in TLS early data, which an attacker can
+	// replay (RFC 8470): one-time actions answer 425.
+	EarlyData bool
+
+	// Credential is what the client presented; zero if nothing.
+	Credential Credential
+	// Identity is who that turned out to be; nil for nobody.
+	Identity *Identity
+	// Decision is set once the rules were asked.
+	Decision policies.Decision
+	// Action names what was done, for the audit line; empty if it has no name.
+	Action string
+}
+
+// Endpoint serves one of a scheme's own endpoints. A *Refusal as its error is
+// written as the scheme writes refusals; any other error is an internal one. It
+// must not have written anything then.
+type Endpoint func(w http.ResponseWriter, call *Call) error
+
+// Scheme is one token contract as one site configures it. The gate calls its
+// methods in the order in which they stand here, which is the way of a request
+// (ARCHITECTURE.md). All methods may be called concurrently.
+type Scheme interface {
+	// Name of the contract, such as "delta".
+	Name() string
+	// Realm that owns the site's recipients and tokens.
+	Realm() string
+
+	// Paths says where doubled slashes are folded.
+	Paths() canonpath.Options
+
+	// Public returns the endpoint of the scheme's own that a call without
+	// credential may reach, or nil.
+	Public(call *Call) Endpoint
+
+	// Credential takes the one credential out of the request; the zero
+	// Credential if there is none. Two are a refusal.
+	Credential(call *Call) (Credential, error)
+
+	// Identify finds out who presented the call's credential. A credential that
+	// is not good, or a store that cannot tell, is an error.
+	Identify(ctx context.Context, call *Call) (*Identity, error)
+
+	// Endpoint returns the endpoint of the scheme's own that the call is for, or
+	// nil. The identity may be nil; the endpoint decides whom it serves.
+	Endpoint(call *Call) Endpoint
+
+	// Decide asks the rules. What no rule names is denied.
+	Decide(call *Call) policies.Decision
+
+	// Denied is the refusal for a call that the rules denied.
+	Denied(call *Call) *Refusal
+
+	// Forward prepares the request that goes to the server behind: it strips,
+	// keeps or swaps the credential. Identity headers are the gate's.
+	Forward(call *Call, out *http.Request)
+
+	// Answer sees the final status and headers of the answer before they are
+	// sent, and may change the headers. A *Refusal replaces the answer.
+	Answer(call *Call, status int, header http.Header) *Refusal
+
+	// Rewrite returns what turns the answer's body into another, or nil: then
+	// the answer streams. It is asked before the call is forwarded.
+	Rewrite(call *Call) Rewrite
+
+	// Refuse writes a refusal in the contract's own format. The call's identity
+	// may be nil and its path, if the path was what is refused, invalid.
+	Refuse(w http.ResponseWriter, call *Call, refusal *Refusal)
+}
+
+// Rewrite turns the body of an answer with status 200 into another. It returns
+// an error if the body cannot be understood: nothing of it is sent then.
+type Rewrite func(header http.Header, body []byte) ([]byte, error)
+
+// Credential is what a client presented. It does not print its secret.
+type Credential struct {
+	secret string
+}
+
+// NewCredential wraps what a client presented.
+func NewCredential(secret string) Credential { return Credential{secret} }
+
+// Reveal returns the secret.
+func (c Credential) Reveal() string { return c.secret }
+
+// IsZero tells whether nothing was presented.
+func (c Credential) IsZero() bool { return c.secret == "" }
+
+// String keeps the secret out of logs and error texts.
+func (c Credential) String() string { return "[credential]" }
+
+// GoString keeps it out of %#v.
+func (c Credential) GoString() string { return "[credential]" }

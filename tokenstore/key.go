@@ -1,0 +1,117 @@
+package tokenstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
+)
+
+// A key is one letter for the kind of record, then what identifies it. Realm
+// and name parts end with a zero byte, which neither can contain, so no key of
+// one is a prefix of another's.
+const (
+	keyToken      = 't' // digest of the token              -> Token
+	keyAccessor   = 'a' // accessor                         -> index: digest of the token
+	keyRecipient  = 'r' // realm, id                        -> Recipient
+	keyName       = 'n' // realm, folded name               -> index: id of the recipient
+	keyLink       = 'l' // digest of the activation code    -> Link
+	keyManagement = 'm' // digest of the management key     -> index: realm and id
+	keyEpoch      = 'e' // realm                            -> Epoch
+	keyUse        = 'u' // accessor                         -> Use
+	keyAudit      = 'j' // time, random                     -> AuditEntry
+)
+
+// index leads from one key to another record.
+type index struct {
+	Digest []byte `cbor:"1,keyasint,omitempty"`
+	Realm  string `cbor:"2,keyasint,omitempty"`
+	ID     string `cbor:"3,keyasint,omitempty"`
+}
+
+func digestKey(kind byte, d secret.Digest) []byte {
+	return append([]byte{kind}, d[:]...)
+}
+
+func tokenKey(d secret.Digest) []byte      { return digestKey(keyToken, d) }
+func linkKey(d secret.Digest) []byte       { return digestKey(keyLink, d) }
+func managementKey(d secret.Digest) []byte { return digestKey(keyManagement, d) }
+func accessorKey(accessor string) []byte   { return append([]byte{keyAccessor}, accessor...) }
+func useKey(accessor string) []byte        { return append([]byte{keyUse}, accessor...) }
+func epochKey(realm string) []byte         { return realmPrefix(keyEpoch, realm) }
+
+func realmPrefix(kind byte, realm string) []byte {
+	key := make([]byte, 0, len(realm)+32)
+	key = append(key, kind)
+	key = append(key, realm...)
+	return append(key, 0)
+}
+
+func recipientKey(realm, id string) []byte {
+	return append(realmPrefix(keyRecipient, realm), id...)
+}
+
+func nameKey(realm, name string) []byte {
+	return append(realmPrefix(keyName, realm), FoldName(name)...)
+}
+
+func auditKey(at time.Time, unique []byte) []byte {
+	key := make([]byte, 0, 1+8+len(unique))
+	key = append(key, keyAudit)
+	key = binary.BigEndian.AppendUint64(key, uint64(at.UnixNano()))
+	return append(key, unique...)
+}
+
+// digestFrom turns stored bytes back into a digest.
+func digestFrom(b []byte) (secret.Digest, error) {
+	var d secret.Digest
+	if len(b) != len(d) {
+		return d, fmt.Errorf("%w: a digest has %d bytes", ErrRecord, len(b))
+	}
+	copy(d[:], b)
+	return d, nil
+}
+
+// FoldName is the form in which names are compared: case does not count
+// (Delta Sharing protocol, names are case-insensitive).
+func FoldName(name string) string { return strings.ToLower(name) }
+
+// ErrInvalid says that an argument is not acceptable; the text says why.
+var ErrInvalid = errors.New("invalid")
+
+// maxNameLength is the limit of the Delta Sharing protocol for names, in bytes.
+const maxNameLength = 255
+
+// ValidName checks the name of a recipient: 1 to 255 visible ASCII characters
+// without those that separate things in paths, headers, lists and shells. It
+// may then stand in a header, a URL and a log line as it is.
+func ValidName(name string) error {
+	if name == "" || len(name) > maxNameLength {
+		return fmt.Errorf("%w: a recipient's name has 1 to %d characters", ErrInvalid, maxNameLength)
+	}
+	for _, c := range []byte(name) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`/\%?#;,"'<>&`, c) >= 0 {
+			return fmt.Errorf("%w: a recipient's name takes letters, digits and . _ - @ + : = ( ) and the like, no spaces or separators", ErrInvalid)
+		}
+	}
+	if name == "." || name == ".." {
+		return fmt.Errorf("%w: a recipient's name cannot be a dot segment", ErrInvalid)
+	}
+	return nil
+}
+
+// ValidRealm checks the name of a realm: 1 to 64 of a-z, 0-9, '-', '_' and '.'.
+func ValidRealm(realm string) error {
+	if realm == "" || len(realm) > 64 {
+		return fmt.Errorf("%w: a realm's name has 1 to 64 characters", ErrInvalid)
+	}
+	for _, c := range []byte(realm) {
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
+			return fmt.Errorf("%w: a realm's name takes a-z, 0-9, '-', '_' and '.'", ErrInvalid)
+		}
+	}
+	return nil
+}

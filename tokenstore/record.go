@@ -1,0 +1,98 @@
+package tokenstore
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// ErrRecord says that a stored record cannot be read: it is damaged, or was
+// written by a newer release. Whoever sees it refuses; a record is never guessed.
+var ErrRecord = errors.New("stored record cannot be read")
+
+// Record versions. A stored value is one byte of version and the record as
+// deterministic CBOR (RFC 8949 section 4.2) with integer keys. Adding a field
+// with a zero default keeps the version; anything else takes the next one, and
+// decode learns to read both. testdata/records.golden holds one of each.
+const (
+	versionToken     = 1
+	versionIndex     = 1
+	versionRecipient = 1
+	versionLink      = 1
+	versionEpoch     = 1
+	versionUse       = 1
+	versionAudit     = 1
+	versionTopic     = 1
+)
+
+var (
+	encMode = must(cbor.EncOptions{
+		Sort:          cbor.SortCoreDeterministic,
+		Time:          cbor.TimeUnix,
+		ShortestFloat: cbor.ShortestFloat16,
+		IndefLength:   cbor.IndefLengthForbidden,
+	}.EncMode())
+	decMode = must(cbor.DecOptions{
+		DupMapKey:   cbor.DupMapKeyEnforcedAPF,
+		IndefLength: cbor.IndefLengthForbidden,
+	}.DecMode())
+)
+
+func must[T any](mode T, err error) T {
+	if err != nil {
+		panic(err) // the options above are constant
+	}
+	return mode
+}
+
+func encode(version byte, record any) ([]byte, error) {
+	body, err := encMode.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %T: %w", record, err)
+	}
+	return append([]byte{version}, body...), nil
+}
+
+func decode(data []byte, version byte, record any) error {
+	if len(data) == 0 || data[0] != version {
+		return fmt.Errorf("%w: %T has an unknown version", ErrRecord, record)
+	}
+	if err := decMode.Unmarshal(data[1:], record); err != nil {
+		return fmt.Errorf("%w: %T: %w", ErrRecord, record, err)
+	}
+	return nil
+}
+
+// get reads and decodes one record.
+func get(r Reader, key []byte, version byte, record any) error {
+	data, err := r.Get(key)
+	if err != nil {
+		return err
+	}
+	return decode(data, version, record)
+}
+
+// put encodes and writes one record.
+func put(t Txn, key []byte, version byte, record any) error {
+	data, err := encode(version, record)
+	if err != nil {
+		return err
+	}
+	return t.Put(key, data)
+}
+
+// ended tells whether a moment has come. The zero time never comes. At the
+// moment itself it has: a token that expires now is no longer valid.
+func ended(at, now time.Time) bool {
+	return !at.IsZero() && !now.Before(at)
+}
+
+// earlier returns the earlier of two moments, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,89 @@
+package tokenstore
+
+import (
+	"context"
+	"fmt"
+)
+
+// Revoke ends every token and the pending link of a recipient at once. Its
+// grants and its management key stay. ErrNotFound.
+func (s *Store) Revoke(ctx context.Context, realm, name, actor string) (Recipient, error) {
+	return s.withRecipient(ctx, realm, name, func(t *transaction, recipient *Recipient) error {
+		if err := t.revokeCredentials(recipient); err != nil {
+			return err
+		}
+		return t.auditRecipient(*recipient, actor, "revokeRecipientTokens", "")
+	})
+}
+
+// RevokeToken ends one token at once, by its accessor. Revoking what has ended
+// already is no error and changes nothing. ErrNotFound, also while the token's
+// link waits to be used: then there is no token.
+func (s *Store) RevokeToken(ctx context.Context, accessor, actor string) (TokenInfo, error) {
+	var info TokenInfo
+	err := s.update(ctx, func(t *transaction) error {
+		token, digest, err := tokenByAccessor(t, accessor)
+		if err != nil {
+			return err
+		}
+		e, err := epoch(t, token.Realm)
+		if err != nil {
+			return err
+		}
+		if token.end(t.now, e) == nil {
+			// The recipient's record is the head of its set of tokens: writing it
+			// makes this conflict with a rotation under way.
+			var recipient Recipient
+			if err := get(t, recipientKey(token.Realm, token.Subject), versionRecipient, &recipient); err != nil {
+				return err
+			}
+			recipient.UpdatedAt = t.now
+			token.RevokedAt = t.now
+			if err := t.putToken(digest[:], token); err != nil {
+				return err
+			}
+			if err := t.putRecipient(recipient); err != nil {
+				return err
+			}
+			if err := t.audit(AuditEntry{
+				Actor: actor, Action: "revokeToken", Accessor: accessor,
+				Realm: token.Realm, Subject: token.Subject, Name: recipient.Name,
+			}); err != nil {
+				return err
+			}
+			if err := t.changed(token.Realm, token.Subject); err != nil {
+				return err
+			}
+		}
+		info, err = s.tokenInfo(t, token)
+		return err
+	})
+	return info, err
+}
+
+// revokeCredentials writes the end of each live credential and empties the slots.
+func (t *transaction) revokeCredentials(recipient *Recipient) error {
+	live, err := credentials(t, *recipient, t.now)
+	if err != nil {
+		return err
+	}
+	for _, c := range live {
+		if c.Link != nil {
+			err = t.revokeLink(c)
+		} else {
+			c.Token.RevokedAt = t.now
+			err = t.putToken(c.Digest, *c.Token)
+		}
+		if err != nil {
+			return fmt.Errorf("revoking %s: %w", c.Accessor, err)
+		}
+	}
+	recipient.keep(nil)
+	return nil
+}
+
+func (t *transaction) revokeLink(c Credential) error {
+	c.Link.RevokedAt = t.now
+	c.Link.Sealed = nil
+	return t.putLink(c.Digest, *c.Link)
+}
