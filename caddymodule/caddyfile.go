@@ -93,7 +93,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if _, err := caddy.GetModule(id); err != nil {
 		return nil, h.Errf("there is no scheme %q; there are: %s", scheme, strings.Join(schemeNames(), ", "))
 	}
-	module, err := caddyfile.UnmarshalModule(caddyfile.NewDispenser(segment), id)
+	tokens := caddyfile.NewDispenser(segment)
+	tokens.Next() // to the scheme's name
+	module, err := caddyfile.UnmarshalModule(tokens, id)
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,8 @@ func TestOnePathSpellingIsDecidedAndForwarded(t *testing.T) {
 		{"invalid UTF-8", strings.Replace(metadata, "/sales", "/sales%ff", 1), 400, ""},
 		{"overlong dot", strings.Replace(finance, "/finance", "/sales/%c0%ae%c0%ae/finance", 1), 400, ""},
 		{"CVE-2023-47106 fragment", metadata + "#/../../finance", 400, ""},
-		{"CVE-2026-32811 escaped question mark", strings.Replace(metadata, "/metadata", "%3f/metadata", 1), 400, ""},
+		{"CVE-2026-32811 escaped question mark stays in the name", strings.Replace(metadata, "/orders", "/orders%3f", 1), 200, strings.Replace(metadata, "/orders", "/orders%3F", 1)},
+		{"CVE-2026-32811 escaped question mark ends no path", strings.Replace(finance, "/q3", "%3f/q3", 1), 404, ""},
 		{"CVE-2026-33186 no leading slash", strings.TrimPrefix(metadata, "/"), 400, ""},
 		{"outside the endpoint", "/admin", 404, ""},
 		{"the endpoint's name as a prefix", "/delta-sharing-x/shares", 404, ""},
@@ -221,9 +222,9 @@ func TestOnlyTheSitesHostIsServed(t *testing.T) {
 		{"the site's", metadata, g.Gate, 200},
 		{"another", metadata, "evil.example", 421},
 		{"another in absolute form", "http://evil.example" + metadata, g.Gate, 421},
-		{"another in an authority-like path", "//evil.example" + metadata, g.Gate, 404},
+		{"another in an authority-like path", "//evil.example" + metadata, g.Gate, 400},
 		{"with user information", metadata, "x@" + g.Gate, 400},
-		{"none", metadata, "", 421},
+		{"none", metadata, "", 400},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g.upstream.Forget()
@@ -255,7 +256,8 @@ func TestHeaderSizes(t *testing.T) {
 		want int
 	}{
 		{"14 KiB pass the server's limit", 14 << 10, 401},
-		{"17 KiB are too large", 17 << 10, 431},
+		// Caddy's limit is 16 KiB, and net/http adds 4 KiB to whatever limit it is given.
+		{"21 KiB are too large", 21 << 10, 431},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := g.send(t, "GET", metadata, "Authorization: Bearer "+strings.Repeat("a", tc.size))

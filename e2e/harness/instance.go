@@ -158,7 +158,7 @@ func (i *Instance) Stop() {
 	i.exited = nil
 	checkNoCrash(i.tb, i.Output())
 	if i.tb.Failed() {
-		i.tb.Logf("the server's last lines:\n%s", lastLines(i.Output(), 60))
+		i.tb.Logf("the server's last lines:\n%s", lastLines(i.Output(), 20))
 	}
 }
 
