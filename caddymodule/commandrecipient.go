@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -207,9 +209,23 @@ the given time; 0s ends it at once. A link that was never used is replaced.`,
 func (r *recipients) linkCommand() *cobra.Command {
 	var fresh bool
 	cmd := &cobra.Command{
-		Use: "link NAME", Short: "Print the activation link that waits, or make one if none does", Args: cobra.ExactArgs(1),
+		Use:   "link NAME",
+		Short: "Print the activation link that waits, or make one if none does",
+		Long: `
+Prints the activation link that waits to be used, and nothing else on standard
+output, so that it can be handed on. If none waits and no token is in use, it
+makes one.`,
+		Example: `  curl -o config.share "$(caddy gatehouse recipient link acme)"`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.one(cmd, http.MethodPost, r.path(args[0], "/link"), map[string]any{"fresh": fresh})
+			var view recipientView
+			if err := r.call(http.MethodPost, r.path(args[0], "/link"), map[string]any{"fresh": fresh}, &view); err != nil {
+				return err
+			}
+			return r.print(cmd, view, func(out io.Writer) {
+				_, _ = fmt.Fprintln(out, view.ActivationLink)
+				_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "good once, until %s UTC\n", whenKnown(view.LinkExpiresAt))
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&fresh, "fresh", false, "Replace a link that waits: the old one stops working")

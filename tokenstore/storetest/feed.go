@@ -110,17 +110,20 @@ func feedAhead(t *testing.T, d tokenstore.Driver) {
 func feedParallel(t *testing.T, d tokenstore.Driver) {
 	const writers, each, followers = 6, 40, 3
 	var writing, following sync.WaitGroup
+	var revisions sync.Map // of each message, as the writer learnt it
 	for writer := range writers {
 		writing.Go(func() {
 			head := fmt.Sprintf("head/%d", writer)
 			for i := 1; i <= each; i++ {
-				_, err := insist(t.Context(), d, func(txn tokenstore.Txn) error {
-					return wantAll(putNumber(txn, head, i), txn.Announce(fmt.Appendf(nil, "%d %d", writer, i)))
+				message := fmt.Sprint(writer, i)
+				revision, err := insist(t.Context(), d, func(txn tokenstore.Txn) error {
+					return wantAll(putNumber(txn, head, i), txn.Announce([]byte(message)))
 				})
 				if err != nil {
 					t.Error(err)
 					return
 				}
+				revisions.Store(message, revision)
 			}
 		})
 	}
@@ -171,4 +174,9 @@ func feedParallel(t *testing.T, d tokenstore.Driver) {
 	writing.Wait()
 	written.Store(true)
 	following.Wait()
+	for _, c := range feed(t, d, 0, 1000) {
+		if revision, _ := revisions.Load(string(c.Messages[0])); revision != c.Revision {
+			t.Errorf("%q is at %d in the feed, but its writer was told %v", c.Messages, c.Revision, revision)
+		}
+	}
 }

@@ -163,6 +163,21 @@ func slicesOut(t *testing.T, d tokenstore.Driver) {
 		}
 		return spoil(txn)
 	})
+	want := render([]tokenstore.Change{change(announce(t, d, "one", "two"), "one", "two")})
+	for range 2 {
+		got := feed(t, d, 0, 10)
+		if render(got) != want {
+			t.Errorf("feed is %s, want %s: it was changed through a slice that was read", render(got), want)
+		}
+		if len(got) == 1 {
+			first := got[0].Messages[0]
+			first[0] = 'X'
+			_ = append(first, "more than there is room for"...)
+			if second := string(got[0].Messages[1]); second != "two" {
+				t.Errorf("the second message is %q after the first was changed", second)
+			}
+		}
+	}
 	put(t, d, "key", "other", "large", "other")
 	for _, value := range kept {
 		if value[0] != 'X' || !bytes.HasSuffix(value, []byte("more")) {
