@@ -89,6 +89,11 @@ func (a *AdminAPI) serve(call adminCall) caddy.AdminHandler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
 		answer, err := call(app, r)
+		if r.Method != http.MethodGet {
+			// The store's audit holds what was changed; the log also what was not.
+			a.logger.Named("audit").Info("administration", zap.String("actor", actor(r)),
+				zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Bool("done", err == nil))
+		}
 		if err != nil {
 			return a.errorOf(err)
 		}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
-	"go.uber.org/zap/exp/zapslog"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
@@ -40,8 +39,7 @@ var stores = caddy.NewUsagePool()
 
 // pooledStore is a store that opens at its first use and closes when no
 // configuration refers to it any more. It outlives configurations, so it takes
-// nothing of theirs: no context, no registry, and of their logs only what Caddy's
-// default logger was when it opened.
+// nothing of theirs: no context, no logger, no registry.
 type pooledStore struct {
 	module StoreModule
 
@@ -75,7 +73,7 @@ func (p *pooledStore) open() (*schemes.Backend, error) {
 	lock.Lock()
 	defer lock.Unlock()
 
-	logger := slog.New(zapslog.NewHandler(caddy.Log().Core(), zapslog.WithName("gatehouse.store")))
+	logger := newProcessLog("gatehouse.store")
 	driver, err := p.module.Open(logger)
 	if err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
