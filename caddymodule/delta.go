@@ -7,7 +7,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 )
@@ -58,7 +57,7 @@ type Delta struct {
 	CredentialsAPI *CredentialsAPI `json:"credentials_api,omitempty"`
 
 	config delta.Config
-	issuer *keyring.Issuer
+	held   *issuerKey
 }
 
 // CredentialsAPI configures the endpoint at which recipients manage their own
@@ -98,7 +97,7 @@ func (*Delta) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision fills in the defaults and resolves secrets.
-func (d *Delta) Provision(ctx caddy.Context) error {
+func (d *Delta) Provision(caddy.Context) error {
 	setDefault(&d.Endpoint, delta.DefaultEndpoint)
 	setDefault(&d.TokenLifetime, caddy.Duration(delta.DefaultTokenLifetime))
 	setDefault(&d.ActivationLifetime, caddy.Duration(delta.DefaultActivationLifetime))
@@ -128,7 +127,7 @@ func (d *Delta) Provision(ctx caddy.Context) error {
 		d.config.UpstreamToken = schemes.NewCredential(token)
 	}
 	if d.CredentialsAPI != nil {
-		return d.provisionCredentialsAPI(ctx)
+		return d.provisionCredentialsAPI()
 	}
 	return nil
 }
@@ -139,7 +138,7 @@ const (
 	activationPage       = "page"
 )
 
-func (d *Delta) provisionCredentialsAPI(ctx caddy.Context) error {
+func (d *Delta) provisionCredentialsAPI() error {
 	api := d.CredentialsAPI
 	setDefault(&api.Envelope, "object")
 	setDefault(&api.RecipientClaim, delta.DefaultRecipientClaim)
@@ -158,15 +157,25 @@ func (d *Delta) provisionCredentialsAPI(ctx caddy.Context) error {
 		}
 		return nil
 	}
-	var err error
-	if d.issuer, err = keyring.NewIssuer(keyring.IssuerConfig{
-		Issuer: api.Issuer, Audience: api.Audience, JWKS: api.Keys, Logger: ctx.Slogger(),
-	}); err != nil {
+	key := issuerKey{api.Issuer, api.Audience, api.Keys}
+	issuer, err := holdIssuer(key)
+	if err != nil {
 		return fmt.Errorf("credentials_api: %w", err)
 	}
-	d.config.CredentialsAPI.Issuer = d.issuer
-	go d.issuer.Run(ctx) // ends with the configuration
+	d.held = &key
+	d.config.CredentialsAPI.Issuer = issuer
 	return nil
+}
+
+// Cleanup lets go of the issuer, if Provision came so far as to hold it.
+func (d *Delta) Cleanup() error {
+	if d.held == nil {
+		return nil
+	}
+	key := *d.held
+	d.held = nil
+	_, err := issuers.Delete(key)
+	return err
 }
 
 // Build implements SchemeModule.
@@ -283,5 +292,6 @@ func (d *Delta) unmarshalCredentialsAPI(o *options) error {
 var (
 	_ SchemeModule          = (*Delta)(nil)
 	_ caddy.Provisioner     = (*Delta)(nil)
+	_ caddy.CleanerUpper    = (*Delta)(nil)
 	_ caddyfile.Unmarshaler = (*Delta)(nil)
 )

@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 )
@@ -51,7 +52,7 @@ func (s *Store) Touch(accessor, clientIP, userAgent string) {
 // returns its argument.
 func printable(s string) string {
 	if len(s) > maxUserAgent {
-		s = s[:maxUserAgent]
+		s = strings.Clone(s[:maxUserAgent]) // or the whole header would stay in memory
 	}
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -101,13 +102,11 @@ func disabledRefusal(cause error) *schemes.Refusal {
 // inURL tells whether a query carries a bearer token (RFC 6750 section 2.3): it
 // is a second carrier, and would reach the log of every server on the way.
 func inURL(rawQuery string) bool {
-	return strings.Contains(rawQuery, "access_token") &&
-		func() bool {
-			for part := range strings.SplitSeq(rawQuery, "&") {
-				if name, _, _ := strings.Cut(part, "="); name == "access_token" {
-					return true
-				}
-			}
-			return false
-		}()
+	for parameter := range strings.SplitSeq(rawQuery, "&") {
+		name, _, _ := strings.Cut(parameter, "=")
+		if decoded, err := url.QueryUnescape(name); err != nil || strings.EqualFold(decoded, "access_token") {
+			return true
+		}
+	}
+	return false
 }
