@@ -93,8 +93,8 @@ func (s *Store) Activate(ctx context.Context, realm string, code, token secret.D
 			ExpiresAt: earlier(t.now.Add(life), link.NotAfter),
 		}
 		// A digest that is taken would give one token two holders.
-		if err := get(t, tokenKey(token), versionToken, &Token{}); !errors.Is(err, ErrNotFound) {
-			return errors.Join(ErrInvalid, err)
+		if err := t.vacant(tokenKey(token)); err != nil {
+			return err
 		}
 		if err := t.putToken(token[:], issued); err != nil {
 			return err

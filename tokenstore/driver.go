@@ -65,7 +65,8 @@ type Driver interface {
 
 	// Changes returns what was announced by the commits after the given
 	// revision, in commit order, about limit commits at most. It never returns
-	// a commit before every commit below it. ErrFeedTruncated if some are gone.
+	// a commit before every commit below it. ErrFeedTruncated if some are gone,
+	// or if the store has not come as far as the given revision (it was restored).
 	Changes(ctx context.Context, after Revision, limit int) (ChangePage, error)
 
 	// PruneChanges drops what was announced by commits up to and including the
@@ -106,7 +107,8 @@ type Txn interface {
 
 	// Announce adds a message to the change feed, at the revision of this
 	// commit, after those that the transaction announced before. It leaves no
-	// key that two transactions would contend for.
+	// key that two transactions would contend for. Once Put, Delete or Announce
+	// has failed, the transaction does not commit, whatever the function returns.
 	Announce(message []byte) error
 }
 

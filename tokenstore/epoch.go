@@ -3,15 +3,45 @@ package tokenstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
 // Epoch is the head of a mass revocation: tokens and links of a realm that were
-// made under a lower number are revoked since At. One record ends any number of
-// tokens at once, where a transaction that wrote each would not fit.
+// made under a lower number are revoked. One record ends any number of tokens at
+// once, where a transaction that wrote each would not fit.
 type Epoch struct {
-	Number uint64    `cbor:"1,keyasint"`
-	At     time.Time `cbor:"2,keyasint"`
+	Number uint64 `cbor:"1,keyasint"`
+	// Ends is when the latest epochs ended, in order: the last entry is the end of
+	// the one before Number. Of those that ended more than KeepEnded ago only the
+	// latest is kept, because the record is read with every token.
+	Ends []time.Time `cbor:"2,keyasint"`
+}
+
+// whole tells whether a stored epoch is complete: one without its number would
+// bring back to life what it revoked.
+func (e Epoch) whole() bool {
+	return e.Number > 0 && len(e.Ends) > 0 && uint64(len(e.Ends)) <= e.Number &&
+		!slices.ContainsFunc(e.Ends, time.Time.IsZero)
+}
+
+// ended is when what was made under an epoch was revoked; zero if it was not. A
+// second mass revocation does not move the end of what the first one ended.
+func (e Epoch) ended(number uint64) time.Time {
+	if number >= e.Number {
+		return time.Time{}
+	}
+	back := min(e.Number-number, uint64(len(e.Ends)))
+	return e.Ends[len(e.Ends)-int(back)]
+}
+
+// next is the epoch that begins now.
+func (e Epoch) next(now time.Time) Epoch {
+	ends := append(slices.Clone(e.Ends), now)
+	for len(ends) > 1 && !ends[1].After(now.Add(-KeepEnded)) {
+		ends = ends[1:]
+	}
+	return Epoch{Number: e.Number + 1, Ends: ends}
 }
 
 // epoch reads a realm's epoch; a realm that was never revoked is at zero.
@@ -35,7 +65,7 @@ func (s *Store) RevokeRealm(ctx context.Context, realm, actor string) error {
 		if err != nil {
 			return err
 		}
-		if err := put(t, epochKey(realm), versionEpoch, Epoch{Number: e.Number + 1, At: t.now}); err != nil {
+		if err := put(t, epochKey(realm), versionEpoch, e.next(t.now)); err != nil {
 			return err
 		}
 		if err := t.audit(AuditEntry{Actor: actor, Action: "revokeRealm", Realm: realm}); err != nil {

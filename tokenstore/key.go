@@ -32,6 +32,9 @@ type index struct {
 	ID     string `cbor:"3,keyasint,omitempty"`
 }
 
+// whole tells whether a stored index leads anywhere.
+func (i index) whole() bool { return len(i.Digest) > 0 || i.ID != "" }
+
 func digestKey(kind byte, d secret.Digest) []byte {
 	return append([]byte{kind}, d[:]...)
 }

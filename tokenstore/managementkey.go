@@ -2,7 +2,6 @@ package tokenstore
 
 import (
 	"context"
-	"errors"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 )
@@ -64,8 +63,8 @@ func (t *transaction) setManagementKey(recipient *Recipient, key *secret.Digest)
 	if key == nil {
 		return nil
 	}
-	if err := get(t, managementKey(*key), versionIndex, &index{}); !errors.Is(err, ErrNotFound) {
-		return errors.Join(ErrInvalid, err)
+	if err := t.vacant(managementKey(*key)); err != nil {
+		return err
 	}
 	recipient.ManagementKey = key[:]
 	return put(t, managementKey(*key), versionIndex, index{Realm: recipient.Realm, ID: recipient.ID})

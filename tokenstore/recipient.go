@@ -32,6 +32,9 @@ type Recipient struct {
 	UpdatedAt     time.Time `cbor:"11,keyasint"`
 }
 
+// whole tells whether a stored recipient is complete.
+func (r Recipient) whole() bool { return r.ID != "" && r.Realm != "" && r.Name != "" }
+
 // NewRecipient is what a recipient is made of.
 type NewRecipient struct {
 	ID            string
@@ -206,7 +209,9 @@ func recipientByName(r Reader, realm, name string) (Recipient, error) {
 		at        index
 		recipient Recipient
 	)
-	if name == "" || len(name) > maxNameLength {
+	// Folding turns some letters beyond ASCII into ASCII ones (the Kelvin sign
+	// into k), so a name that nobody can have must not be looked up.
+	if ValidName(name) != nil {
 		return recipient, ErrNotFound
 	}
 	if err := get(r, nameKey(realm, name), versionIndex, &at); err != nil {

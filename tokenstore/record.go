@@ -37,6 +37,10 @@ var (
 	decMode = must(cbor.DecOptions{
 		DupMapKey:   cbor.DupMapKeyEnforcedAPF,
 		IndefLength: cbor.IndefLengthForbidden,
+		// Whatever encode wrote can be read: more elements than a value has bytes
+		// do not exist, and text that came from outside may not be UTF-8.
+		MaxArrayElements: 1 << 20,
+		UTF8:             cbor.UTF8DecodeInvalid,
 	}.DecMode())
 )
 
@@ -61,6 +65,9 @@ func decode(data []byte, version byte, record any) error {
 	}
 	if err := decMode.Unmarshal(data[1:], record); err != nil {
 		return fmt.Errorf("%w: %T: %w", ErrRecord, record, err)
+	}
+	if r, ok := record.(interface{ whole() bool }); ok && !r.whole() {
+		return fmt.Errorf("%w: %T lacks a field", ErrRecord, record)
 	}
 	return nil
 }

@@ -35,6 +35,12 @@ type Link struct {
 	NotAfter time.Time `cbor:"10,keyasint,omitzero"`
 }
 
+// whole tells whether a stored link is complete: one without its expiry could be
+// used for ever.
+func (l Link) whole() bool {
+	return l.Accessor != "" && l.Realm != "" && l.Subject != "" && !l.ExpiresAt.IsZero()
+}
+
 // over tells whether the link can no longer be used.
 func (l Link) over(now time.Time, e Epoch) bool {
 	return !l.UsedAt.IsZero() || !l.RevokedAt.IsZero() || l.Epoch < e.Number || ended(l.ExpiresAt, now)
@@ -136,8 +142,8 @@ func (t *transaction) addLink(recipient *Recipient, link NewLink) error {
 		return err
 	}
 	// A digest that is taken would hand one recipient's link to another.
-	if err := get(t, linkKey(link.Code), versionLink, &Link{}); !errors.Is(err, ErrNotFound) {
-		return errors.Join(ErrInvalid, err)
+	if err := t.vacant(linkKey(link.Code)); err != nil {
+		return err
 	}
 	recipient.Slots = append(recipient.Slots, Slot{Accessor: link.Accessor, Digest: link.Code[:], Pending: true})
 	return t.putLink(link.Code[:], Link{

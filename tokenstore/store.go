@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,7 @@ type Store struct {
 	clock     func() time.Time
 	exclusive bool
 	staleness time.Duration
-	caughtUp  atomic.Int64 // when the feed was last read to its end, Unix nanoseconds
+	caughtUp  atomic.Pointer[time.Time] // when the feed was last read to its end; nil: never
 	usage     usageBuffer
 
 	checkpoints struct {
@@ -133,6 +134,19 @@ func (t *transaction) changed(realm, subject string) error {
 	}
 	t.topics = append(t.topics, topic)
 	return t.Announce(message)
+}
+
+// vacant returns ErrInvalid if a record stands under the key of a digest that is
+// about to be stored.
+func (t *transaction) vacant(key []byte) error {
+	switch _, err := t.Get(key); {
+	case err == nil:
+		return fmt.Errorf("%w: this secret is in use already; make a new one", ErrInvalid)
+	case errors.Is(err, ErrNotFound):
+		return nil
+	default:
+		return err
+	}
 }
 
 // update runs fn in a driver's Update and tells subscribers what changed before

@@ -27,6 +27,12 @@ type Token struct {
 	Epoch uint64 `cbor:"9,keyasint,omitempty"`
 }
 
+// whole tells whether a stored token is complete: one without its expiry would
+// never end.
+func (t Token) whole() bool {
+	return t.Accessor != "" && t.Realm != "" && t.Subject != "" && !t.ExpiresAt.IsZero()
+}
+
 // EndReason is why a token is no longer valid.
 type EndReason string
 
@@ -46,17 +52,14 @@ type EndedError struct {
 }
 
 func (e *EndedError) Error() string {
-	return fmt.Sprintf("token %s was %s at %s", e.Token.Accessor, e.Reason, e.At.Format(time.RFC3339))
+	return fmt.Sprintf("token %s was %s at %s", e.Token.Accessor, e.Reason, e.At.UTC().Format(time.RFC3339))
 }
 
 // end tells whether the token is over at now, and why. The earliest cause counts.
 func (t Token) end(now time.Time, e Epoch) *EndedError {
-	revoked := t.RevokedAt
-	if t.Epoch < e.Number {
-		revoked = earlier(revoked, e.At)
-	}
+	revoked := earlier(t.RevokedAt, e.ended(t.Epoch))
 	switch {
-	case ended(t.ExpiresAt, now) && (revoked.IsZero() || t.ExpiresAt.Before(revoked)):
+	case ended(t.ExpiresAt, now) && (revoked.IsZero() || !t.ExpiresAt.After(revoked)):
 		if !t.RotatedAt.IsZero() {
 			return &EndedError{Rotated, t.ExpiresAt, t}
 		}

@@ -64,7 +64,13 @@ func (s *Store) Fresh() bool {
 		return true
 	}
 	caught := s.caughtUp.Load()
-	return caught != 0 && s.clock().Sub(time.Unix(0, caught)) < s.staleness
+	if caught == nil {
+		return false
+	}
+	// Where the clock has a monotonic reading, Sub uses it. Where not, a clock that
+	// was set back must not make old answers fresh.
+	age := s.clock().Sub(*caught)
+	return age >= 0 && age < s.staleness
 }
 
 // followPage is how many commits the follower asks for at once.
@@ -113,7 +119,7 @@ func (f *Follower) Step(ctx context.Context) error {
 		}
 		f.after = page.Through
 		if len(page.Changes) == 0 {
-			s.caughtUp.Store(started.UnixNano())
+			s.caughtUp.Store(&started)
 			return nil
 		}
 	}

@@ -16,6 +16,10 @@ const inlineValue = 4 << 10
 // badgerOptions are for many small records in little memory. Badger's own
 // defaults take 64 MiB per memtable, five of them, a 256 MiB block cache and an
 // unbounded index, and do not sync.
+//
+// Tables are mapped into memory, not compressed and not cached a second time:
+// their pages count as resident, but are the kernel's to drop. Digests don't
+// compress, and a compressed block costs a look-up more than half its time again.
 func badgerOptions(directory string) badger.Options {
 	return badger.DefaultOptions(directory).
 		WithExternalMagic(format).

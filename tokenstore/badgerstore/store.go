@@ -59,6 +59,14 @@ type Store struct {
 	pause func(ctx context.Context, try int) error
 }
 
+// Exclusive implements tokenstore.Exclusive: Badger locks its directory.
+func (*Store) Exclusive() bool { return true }
+
+var (
+	_ tokenstore.Driver    = (*Store)(nil)
+	_ tokenstore.Exclusive = (*Store)(nil)
+)
+
 // Open opens the store in a directory, or makes an empty one. If the directory
 // is in use, by this process or another, the error is tokenstore.ErrInUse.
 func Open(options Options) (*Store, error) {
