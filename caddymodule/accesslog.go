@@ -38,20 +38,3 @@ func warnOfAccessLogs(ctx caddy.Context, logger *zap.Logger) {
 		}
 	}
 }
-
-// hasGate tells whether a gate stands somewhere in the routes.
-func hasGate(routes caddyhttp.RouteList) bool {
-	for _, route := range routes {
-		for _, handler := range route.Handlers {
-			switch h := handler.(type) {
-			case *Gate:
-				return true
-			case *caddyhttp.Subroute:
-				if hasGate(h.Routes) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}

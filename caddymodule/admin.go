@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -92,7 +94,7 @@ func (a *AdminAPI) serve(call adminCall) caddy.AdminHandler {
 		if r.Method != http.MethodGet {
 			// The store's audit holds what was changed; the log also what was not.
 			a.logger.Named("audit").Info("administration", zap.String("actor", actor(r)),
-				zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Bool("done", err == nil))
+				zap.String("method", r.Method), zap.String("path", secret.Redact(r.URL.Path)), zap.Bool("done", err == nil))
 		}
 		if err != nil {
 			return a.errorOf(err)
@@ -117,7 +119,10 @@ func runningApp() (*App, error) {
 // errorOf is the one mapping of errors to what the API answers.
 func (a *AdminAPI) errorOf(err error) error {
 	status := http.StatusInternalServerError
+	_, tooLong := errors.AsType[*http.MaxBytesError](err)
 	switch {
+	case tooLong:
+		return adminError(http.StatusRequestEntityTooLarge, fmt.Errorf("the request is longer than %d bytes", maxAdminBody))
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return adminError(http.StatusNotFound, errors.New("there is no such recipient or token"))
 	case errors.Is(err, errUnknownRealm):
@@ -138,7 +143,10 @@ func (a *AdminAPI) errorOf(err error) error {
 	return adminError(status, err)
 }
 
+// adminError is an error that Caddy answers, and logs: what it quotes of the
+// request may be a token that was pasted in the wrong place.
 func adminError(status int, err error) error {
+	err = errors.New(secret.Redact(err.Error()))
 	return caddy.APIError{HTTPStatus: status, Err: err, Message: err.Error()}
 }
 
@@ -158,8 +166,16 @@ func readJSON(r *http.Request, into any) error {
 	}
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
+	err := decoder.Decode(into)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		// Its own text names the types of this program.
+		return fmt.Errorf("%w request: %q cannot be a JSON %s", tokenstore.ErrInvalid, wrong.Field, wrong.Value)
+	}
+	if err != nil {
 		return fmt.Errorf("%w request: %w", tokenstore.ErrInvalid, err)
+	}
+	if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // Decoder returns the sentinel itself
+		return fmt.Errorf("%w request: something follows the JSON object", tokenstore.ErrInvalid)
 	}
 	return nil
 }

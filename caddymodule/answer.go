@@ -4,10 +4,9 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // statusWriter notes the status that the client got.
@@ -37,6 +36,14 @@ func (w *statusWriter) ReadFrom(r io.Reader) (int64, error) {
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
+// FlushError is what http.ResponseController calls. It sends the header too.
+func (w *statusWriter) FlushError() error {
+	if w.passage.status == 0 {
+		w.passage.status = http.StatusOK
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
 // final tells whether a status line is the last one: 1xx are followed by
 // another, but for 101, after which the connection is no longer HTTP.
 func final(status int) bool {
@@ -51,8 +58,14 @@ func (p *passage) proxy() error {
 		before:                maps.Clone(p.w.Header()),
 	}
 	err := p.next.ServeHTTP(w, p.call.Request)
+	if w.replaced {
+		dropTrailers(w.Header()) // they would follow an answer that is not theirs
+	}
 	switch {
 	case err == nil:
+		if !w.decided {
+			w.WriteHeader(http.StatusOK) // as the server would, unseen by the scheme
+		}
 		return nil
 	case p.status != 0:
 		return err
@@ -135,11 +148,19 @@ func (w *answerWriter) FlushError() error {
 	return http.NewResponseController(w.ResponseWriterWrapper.ResponseWriter).Flush()
 }
 
+// dropTrailers takes out the trailers that a handler set, announced or not.
+func dropTrailers(h http.Header) {
+	h.Del("Trailer")
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return strings.HasPrefix(name, http.TrailerPrefix)
+	})
+}
+
 // Interface guards
 var (
+	_ interface{ FlushError() error }           = (*statusWriter)(nil)
 	_ http.ResponseWriter                       = (*answerWriter)(nil)
 	_ io.ReaderFrom                             = (*answerWriter)(nil)
 	_ interface{ FlushError() error }           = (*answerWriter)(nil)
 	_ interface{ Unwrap() http.ResponseWriter } = (*answerWriter)(nil)
-	_ schemes.Rewrite                           = nil
 )

@@ -93,6 +93,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 // Start opens the store, so that one that cannot be opened is an error at load
 // and not at the first request.
 func (a *App) Start() error {
+	if err := checkGates(a.ctx); err != nil {
+		return fmt.Errorf("gatehouse: %w", err)
+	}
 	if _, err := a.open(context.Background()); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}

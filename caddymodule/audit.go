@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
@@ -31,7 +32,9 @@ func (p *passage) record(took time.Duration) {
 		zap.String("scheme", p.scheme.Name()),
 		zap.String("realm", p.scheme.Realm()),
 		zap.String("method", p.call.Request.Method),
-		zap.String("path", p.call.Path.String()), // canonical, without the query
+		// Canonical, without the query. A code or token can stand in a path that is
+		// none of ours, as it does in Databricks' activation addresses.
+		zap.String("path", secret.Redact(p.call.Path.String())),
 		zap.String("decision", decision),
 		zap.String("reason", reason),
 		zap.Int("status", p.status),

@@ -24,10 +24,10 @@ func init() {
 //		master_key <placeholder>
 //	}
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	d.Next() // the option's name
 	if existing != nil {
 		return nil, d.Err("the global option gatehouse is given twice")
 	}
-	d.Next() // the option's name
 	if d.NextArg() {
 		return nil, d.ArgErr()
 	}
@@ -66,8 +66,9 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		<the scheme's options>
 //	}
 //
-// It takes no request matcher: one would leave the rest of the site open. And
-// there is one per block: a second would judge what the first has swapped.
+// It takes no request matcher: one would leave the rest of the site open. A
+// second one behind it fails to load (gatechain.go): only there is a site known as a
+// whole, since Caddy's BlockState at the top of a site is that of all sites.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive's name
 	site := fmt.Sprintf("%s:%d", filepath.Base(h.File()), h.Line())
@@ -78,20 +79,14 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if strings.HasPrefix(scheme, "/") || strings.HasPrefix(scheme, "@") || scheme == "*" {
 		return nil, h.Errf("gatehouse takes no matcher (%s): it would leave the rest of the site open. What anybody may call is for the rules to say", scheme)
 	}
-	if first, ok := h.BlockState["gatehouse"]; ok {
-		return nil, h.Errf("a site has one gatehouse directive; the first is at %s", first)
-	}
-	if h.BlockState != nil {
-		h.BlockState["gatehouse"] = site
-	}
-	gate := &Gate{Site: site}
-	segment, err := gate.takeOwnOptions(h.Dispenser)
-	if err != nil {
-		return nil, err
-	}
 	id := "gatehouse.schemes." + scheme
 	if _, err := caddy.GetModule(id); err != nil {
 		return nil, h.Errf("there is no scheme %q; there are: %s", scheme, strings.Join(schemeNames(), ", "))
+	}
+	gate := &Gate{Site: site}
+	segment, err := gate.takeOwnOptions(h.NextSegment())
+	if err != nil {
+		return nil, err
 	}
 	tokens := caddyfile.NewDispenser(segment)
 	tokens.Next() // to the scheme's name
@@ -113,10 +108,9 @@ func schemeNames() []string {
 
 // takeOwnOptions takes the options that are the gate's out of the directive's
 // block, and returns the rest, from the scheme's name on, for the scheme.
-func (g *Gate) takeOwnOptions(d *caddyfile.Dispenser) ([]caddyfile.Token, error) {
-	segment := d.NextSegment()
+func (g *Gate) takeOwnOptions(segment []caddyfile.Token) ([]caddyfile.Token, error) {
 	if len(segment) > 1 && segment[1].Text != "{" {
-		return nil, d.Errf("unexpected %q after the scheme's name; options belong in its block", segment[1].Text)
+		return nil, errAt(segment[1], "unexpected %q after the scheme's name; options belong in its block", segment[1].Text)
 	}
 	var rest []caddyfile.Token
 	depth := 0
@@ -128,22 +122,32 @@ func (g *Gate) takeOwnOptions(d *caddyfile.Dispenser) ([]caddyfile.Token, error)
 		case "}":
 			depth--
 		}
-		startsLine := i > 0 && token.Line != segment[i-1].Line
+		startsLine := i > 0 && !sameLine(token, segment[i-1])
 		if depth != 1 || !startsLine || token.Text != "identity_headers" {
 			rest = append(rest, token)
 			continue
 		}
 		if g.IdentityHeaders != nil {
-			return nil, d.Errf("option identity_headers is given twice, again at line %d", token.Line)
+			return nil, errAt(token, "option identity_headers is given twice")
 		}
-		for i+1 < len(segment) && segment[i+1].Line == token.Line && segment[i+1].Text != "}" {
+		for i+1 < len(segment) && sameLine(segment[i+1], token) && segment[i+1].Text != "}" {
 			i++
 			g.IdentityHeaders = append(g.IdentityHeaders, segment[i].Text)
 		}
 		if len(g.IdentityHeaders) != len(defaultIdentityHeaders) {
-			return nil, d.Errf("identity_headers at line %d needs %d names: subject, kind, roles and token id",
-				token.Line, len(defaultIdentityHeaders))
+			return nil, errAt(token, "option identity_headers needs %d names: subject, kind, roles and token id", len(defaultIdentityHeaders))
 		}
 	}
 	return rest, nil
+}
+
+// sameLine tells whether two neighbouring tokens stand on one line. An import
+// brings lines of another file, with numbers of their own.
+func sameLine(a, b caddyfile.Token) bool { return a.File == b.File && a.Line == b.Line }
+
+// errAt is an error that names the file and line of a token.
+func errAt(token caddyfile.Token, format string, args ...any) error {
+	d := caddyfile.NewDispenser([]caddyfile.Token{token})
+	d.Next()
+	return d.Errf(format, args...)
 }

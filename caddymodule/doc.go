@@ -9,7 +9,7 @@
 // A request's way is passage.go, step by step. The other files:
 //
 //	app.go, storepool.go, badger.go   the app, and the store that outlives reloads
-//	gate.go                           the handler and its life
+//	gate.go, gatechain.go             the handler and its life, and that it stands alone
 //	answer.go, recorder.go            the answer: streamed, or read and rewritten
 //	delta.go                          the delta scheme as configuration
 //	caddyfile.go                      directive and global option

@@ -18,29 +18,39 @@ type metrics struct {
 	durations *prometheus.HistogramVec
 }
 
-var processMetrics = &metrics{
-	decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "gatehouse",
-		Name:      "decisions_total",
-		Help:      "Requests decided by the gate, by scheme, decision and reason.",
-	}, []string{"scheme", "decision", "reason"}),
-	durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: "gatehouse",
-		Name:      "request_duration_seconds",
-		Help:      "Time from a request's arrival at the gate to the end of its answer, by scheme and decision.",
-		Buckets:   []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-	}, []string{"scheme", "decision"}),
+var processMetrics = newMetrics()
+
+func newMetrics() *metrics {
+	return &metrics{
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "gatehouse",
+			Name:      "decisions_total",
+			Help:      "Requests decided by the gate, by scheme, decision and reason.",
+		}, []string{"scheme", "decision", "reason"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "gatehouse",
+			Name:      "request_duration_seconds",
+			Help:      "Time from a request's arrival at the gate to the end of its answer, by scheme and decision.",
+			Buckets:   []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"scheme", "decision"}),
+	}
 }
 
 // useMetrics registers the process's collectors with a configuration's registry.
 func useMetrics(registry *prometheus.Registry) (*metrics, error) {
-	for _, collector := range []prometheus.Collector{processMetrics.decisions, processMetrics.durations} {
+	return processMetrics, processMetrics.register(registry)
+}
+
+// register registers the collectors, unless they are in the registry already: each
+// gate of a configuration comes by here.
+func (m *metrics) register(registry *prometheus.Registry) error {
+	for _, collector := range []prometheus.Collector{m.decisions, m.durations} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
-			return nil, fmt.Errorf("registering metrics: %w", err)
+			return fmt.Errorf("registering metrics: %w", err)
 		}
 	}
-	return processMetrics, nil
+	return nil
 }
 
 func (m *metrics) observe(scheme, decision, reason string, took time.Duration) {

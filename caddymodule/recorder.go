@@ -14,7 +14,10 @@ import (
 // hundred items is far below.
 const maxRecorded = 16 << 20
 
-var errTooLong = errors.New("the answer of the server behind is too long to be filtered")
+var (
+	errTooLong   = errors.New("the answer of the server behind is too long to be filtered")
+	errBrokenOff = errors.New("the server behind broke off in the middle of its answer")
+)
 
 // recorder keeps an answer in memory. It is never sent as it is.
 type recorder struct {
@@ -52,7 +55,6 @@ func (p *passage) proxyAndRewrite(rewrite schemes.Rewrite) error {
 		r.Header.Del(name)
 	}
 	rec := &recorder{header: maps.Clone(p.w.Header())}
-	before := maps.Clone(p.w.Header())
 	if err := p.serveRecorded(rec); err != nil {
 		return upstreamFailed(err)
 	}
@@ -71,7 +73,7 @@ func (p *passage) proxyAndRewrite(rewrite schemes.Rewrite) error {
 		if encoding := rec.header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 			return unfit(errors.New("a listing was compressed unasked"))
 		}
-		for _, name := range []string{"Etag", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest", "Accept-Ranges", "Trailer"} {
+		for _, name := range []string{"Etag", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest", "Accept-Ranges"} {
 			rec.header.Del(name)
 		}
 		rec.header.Del("Content-Length")
@@ -84,9 +86,9 @@ func (p *passage) proxyAndRewrite(rewrite schemes.Rewrite) error {
 		}
 	}
 	h := p.w.Header()
-	clear(h)
-	maps.Copy(h, before)
+	clear(h) // what the next handler deleted stays deleted
 	maps.Copy(h, rec.header)
+	dropTrailers(h)
 	if r.Method != http.MethodHead {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
@@ -96,16 +98,20 @@ func (p *passage) proxyAndRewrite(rewrite schemes.Rewrite) error {
 }
 
 // serveRecorded runs the next handler. reverse_proxy aborts by panicking when it
-// cannot write; that is caught only where the recorder was the cause.
+// cannot write or the server behind breaks off: it believes that half an answer was
+// sent. Here nothing was.
 func (p *passage) serveRecorded(rec *recorder) (err error) {
 	defer func() {
-		if !rec.overflow {
-			return
-		}
-		if cause := recover(); cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is thrown
+		cause := recover()
+		if cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is thrown
 			panic(cause)
 		}
-		err = errTooLong
+		switch {
+		case rec.overflow:
+			err = errTooLong
+		case cause != nil:
+			err = errBrokenOff
+		}
 	}()
 	return p.next.ServeHTTP(rec, p.call.Request)
 }

@@ -43,15 +43,15 @@ var stores = caddy.NewUsagePool()
 type pooledStore struct {
 	module StoreModule
 
-	mu      sync.Mutex
+	// Guarded by the lock of the module's key.
 	closed  bool
 	backend *schemes.Backend
 	stop    func()
 }
 
-// directories serialises opening and closing by store: Destruct runs after the
-// pool has forgotten the key, so a new entry of the same key may open while the
-// old one still closes.
+// directories serialises opening and closing by store. Destruct runs after the
+// pool has forgotten the key, so a new entry of the same key may want to open
+// while the old one still closes: the lock is taken before the pool forgets.
 var directories sync.Map // key -> *sync.Mutex
 
 func lockOf(key string) *sync.Mutex {
@@ -61,18 +61,15 @@ func lockOf(key string) *sync.Mutex {
 
 // open returns the open store. After a failure the next call tries again.
 func (p *pooledStore) open() (*schemes.Backend, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	lock := lockOf(p.module.Key())
+	lock.Lock()
+	defer lock.Unlock()
 	if p.closed {
 		return nil, tokenstore.ErrClosed
 	}
 	if p.backend != nil {
 		return p.backend, nil
 	}
-	lock := lockOf(p.module.Key())
-	lock.Lock()
-	defer lock.Unlock()
-
 	logger := newProcessLog("gatehouse.store")
 	driver, err := p.module.Open(logger)
 	if err != nil {
@@ -96,17 +93,13 @@ func (p *pooledStore) open() (*schemes.Backend, error) {
 	return backend, nil
 }
 
-// Destruct implements caddy.Destructor.
+// Destruct implements caddy.Destructor. It is called by release, which holds the
+// lock.
 func (p *pooledStore) Destruct() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.closed = true
 	if p.backend == nil {
 		return nil
 	}
-	lock := lockOf(p.module.Key())
-	lock.Lock()
-	defer lock.Unlock()
 	p.stop()
 	p.backend.Identities.Close()
 	return p.backend.Store.Close()
@@ -138,7 +131,12 @@ func holdStore(module StoreModule, logger *zap.Logger) (*storeRef, error) {
 // release gives the reference back, once, however often it is called: an
 // unmatched Delete would release somebody else's.
 func (r *storeRef) release() (err error) {
-	r.once.Do(func() { _, err = stores.Delete(r.key) })
+	r.once.Do(func() {
+		lock := lockOf(r.key)
+		lock.Lock()
+		defer lock.Unlock()
+		_, err = stores.Delete(r.key)
+	})
 	return err
 }
 

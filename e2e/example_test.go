@@ -9,9 +9,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/e2e/harness"
 )
 
-// startExample runs the shipped Caddyfile.example; only ports and the place of its
-// data are replaced.
+// startExample runs the shipped Caddyfile.example.
 func startExample(t *testing.T) *harness.Instance {
+	t.Helper()
+	return harness.Start(t, exampleCaddyfile(t), harness.Env{"DEMO": harness.Address(t)})
+}
+
+// exampleCaddyfile is Caddyfile.example; only ports and the place of its data are
+// replaced.
+func exampleCaddyfile(t *testing.T) string {
 	t.Helper()
 	root := harness.Root(t)
 	text, err := os.ReadFile(filepath.Join(root, "Caddyfile.example"))
@@ -32,7 +38,7 @@ func startExample(t *testing.T) *harness.Instance {
 		}
 		caddyfile = strings.ReplaceAll(caddyfile, change[0], change[1])
 	}
-	return harness.Start(t, caddyfile, harness.Env{"DEMO": harness.Address(t)})
+	return caddyfile
 }
 
 func TestExampleGivesEachRecipientItsOwnTables(t *testing.T) {

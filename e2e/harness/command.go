@@ -2,10 +2,12 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // Result is how a command ended.
@@ -15,10 +17,12 @@ type Result struct {
 }
 
 // Command runs the binary with these arguments in the instance's environment, and
-// gives it stdin to read.
+// gives it stdin to read. A command that does not end within a minute fails the test.
 func (i *Instance) Command(stdin string, args ...string) Result {
 	i.tb.Helper()
-	cmd := exec.Command(Binary(i.tb), args...)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, Binary(i.tb), args...)
 	cmd.Dir, cmd.Env = Root(i.tb), i.env
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
@@ -27,6 +31,9 @@ func (i *Instance) Command(stdin string, args ...string) Result {
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		i.tb.Fatalf("running %v: %v", args, err)
+	}
+	if ctx.Err() != nil {
+		i.tb.Fatalf("%v did not end within a minute:\n%s%s", args, stdout.String(), stderr.String())
 	}
 	checkNoCrash(i.tb, stdout.String()+"\n"+stderr.String())
 	return Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}

@@ -6,8 +6,9 @@ const redacted = "REDACTED"
 
 // Redact returns s with everything that looks like a credential replaced by
 // "REDACTED": secrets of ours (any case, also cut off after at least 16
-// characters of their body), JSON web tokens, what follows the word Bearer, and
-// the query of an activation link. It rather hides too much than too little.
+// characters of their body), JSON web tokens, what follows the word Bearer, the
+// value of access_token in a query (RFC 6750, section 2.3), and the query of an
+// activation link. It rather hides too much than too little.
 //
 // It is meant for log lines: its time is linear in the length of s, whatever s
 // holds, and it does not allocate when there is nothing to hide.
@@ -24,6 +25,8 @@ func Redact(s string) string {
 			if i >= jwtFrom {
 				from, to, jwtFrom = findJWT(s, i)
 			}
+		case 'a', 'A':
+			from, to = findParameter(s, i)
 		case 'b', 'B':
 			from, to = findBearer(s, i)
 		case 'r', 'R':
@@ -118,6 +121,24 @@ func findBearer(s string, i int) (from, to int) {
 	switch value := s[start:end]; value {
 	// A challenge (RFC 6750, section 3) and plain prose hold nothing to hide.
 	case "realm=", "scope=", "error=", "error_description=", "error_uri=", "token", "tokens", redacted:
+		return i, i
+	}
+	return start, end
+}
+
+// findParameter finds the one query parameter whose value is a credential of
+// whatever shape.
+func findParameter(s string, i int) (from, to int) {
+	const name = "access_token="
+	if !hasFold(s, i, name) {
+		return i, i
+	}
+	start := i + len(name)
+	end := start
+	for end < len(s) && !endsValue[s[end]] && s[end] != '&' {
+		end++
+	}
+	if s[start:end] == redacted {
 		return i, i
 	}
 	return start, end

@@ -50,6 +50,10 @@ func TestRedact(t *testing.T) {
 		"activation link, foreign or mangled code": {
 			`"/delta_sharing/Retrieve_Config.html?a=short&b#c"`, `"/delta_sharing/Retrieve_Config.html?REDACTED"`,
 		},
+		"access_token in a query":        {"/a?x=1&access_token=opaque%2B&y=2", "/a?x=1&access_token=REDACTED&y=2"},
+		"access_token at the end":        {`"/a?ACCESS_TOKEN=a"`, `"/a?ACCESS_TOKEN=REDACTED"`},
+		"access_token without a value":   {"/a?access_token=&y=2", "/a?access_token=&y=2"},
+		"access_token as a word":         {"send access_token in the body", "send access_token in the body"},
 		"activation page without a code": {"/delta_sharing/retrieve_config.html", "/delta_sharing/retrieve_config.html"},
 		"activation code in a path":      {"/public/data_sharing_activation/" + code, "/public/data_sharing_activation/REDACTED"},
 	}

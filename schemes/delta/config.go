@@ -75,8 +75,8 @@ func (c *Config) Check() error {
 	}
 	if c.PublicURL == "" {
 		fail("public_url", "missing; write the site's address as recipients reach it, such as https://sharing.example.com")
-	} else if u, err := url.Parse(c.PublicURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
-		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	} else if u, err := url.Parse(c.PublicURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		!strings.EqualFold(strings.TrimRight(c.PublicURL, "/"), u.Scheme+"://"+u.Host) {
 		fail("public_url", "is not an address such as https://sharing.example.com, without a path")
 	}
 	if c.UpstreamToken.IsZero() {
@@ -92,19 +92,20 @@ func (c *Config) Check() error {
 		parsed, err := canonpath.FromURL(&url.URL{Path: p.path}, canonpath.Options{})
 		if err != nil || parsed.TrailingSlash() || parsed.String() != p.path {
 			fail(p.option, "%q is not a path such as %s, without a slash at the end", p.path, DefaultEndpoint)
+		} else if within(ActivationPath, p.path) {
+			fail(p.option, "%s is where activation links lead", ActivationPath)
 		}
 	}
 	if c.CredentialsAPI != nil && (within(c.CredentialsAPI.Path, c.Endpoint) || within(c.Endpoint, c.CredentialsAPI.Path)) {
 		fail("credentials_api", "%s and the endpoint %s overlap", c.CredentialsAPI.Path, c.Endpoint)
 	}
-	if within(ActivationPath, c.Endpoint) || c.CredentialsAPI != nil && within(ActivationPath, c.CredentialsAPI.Path) {
-		fail("endpoint", "%s is where activation links lead", ActivationPath)
-	}
-	for option, lifetime := range map[string]time.Duration{
-		"token_lifetime": c.TokenLifetime, "activation_lifetime": c.ActivationLifetime,
-	} {
-		if lifetime < time.Second || lifetime > 100*365*24*time.Hour {
-			fail(option, "%s is not between 1 second and 100 years", lifetime)
+	lifetimes := []struct {
+		option   string
+		lifetime time.Duration
+	}{{"token_lifetime", c.TokenLifetime}, {"activation_lifetime", c.ActivationLifetime}}
+	for _, l := range lifetimes {
+		if l.lifetime < time.Second || l.lifetime > longest {
+			fail(l.option, "%s is not between 1 second and 100 years", l.lifetime)
 		}
 	}
 	if c.MaxTokens < 2 {
@@ -121,10 +122,10 @@ func (c *Config) Check() error {
 	return errors.Join(errs...)
 }
 
-// within tells whether a path equals base or lies below it.
+// within tells whether a path equals base or lies below it; nothing is within "".
 func within(path, base string) bool {
 	rest, ok := strings.CutPrefix(path, base)
-	return ok && (rest == "" || rest[0] == '/')
+	return ok && base != "" && (rest == "" || rest[0] == '/')
 }
 
 // endpointURL is the profile's endpoint, without a slash at the end: some

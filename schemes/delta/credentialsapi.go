@@ -1,14 +1,9 @@
 package delta
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
-	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
@@ -17,12 +12,6 @@ import (
 
 // The credentials API is Zalando's Direct Data Sharing credentials management:
 // GET lists, POST rotates or creates, PATCH shortens or revokes.
-
-// expiryField is the one field of a request.
-const expiryField = "existing_token_expiry_time_in_seconds"
-
-// maxBody is enough for any request of the credentials API, in bytes.
-const maxBody = 64 << 10
 
 // credential is one element of a list; newest first, so the ACTIVE one leads.
 type credential struct {
@@ -88,27 +77,35 @@ func (s *Scheme) changeCredentials(w http.ResponseWriter, call *schemes.Call) (l
 	var (
 		realm, name = s.config.Realm, call.Identity.Name
 		actor       = "recipient " + name
+		in          time.Duration
+		recipient   tokenstore.Recipient
 	)
-	if call.Request.Method == http.MethodGet {
-		_, live, err = backend.Store.Credentials(ctx, realm, name)
-		return live, credentialsRefusal(err)
+	if call.Request.Method != http.MethodGet {
+		var refusal *schemes.Refusal
+		if in, refusal = expiryFrom(http.MaxBytesReader(w, call.Request.Body, maxBody)); refusal != nil {
+			return nil, refusal
+		}
 	}
-	in, refusal := expiryFrom(http.MaxBytesReader(w, call.Request.Body, maxBody))
-	if refusal != nil {
-		return nil, refusal
+	switch call.Request.Method {
+	case http.MethodGet:
+		recipient, live, err = backend.Store.Credentials(ctx, realm, name)
+	case http.MethodPost:
+		recipient, live, err = s.rotate(ctx, backend, name, in, actor)
+	default:
+		recipient, live, err = backend.Store.Shorten(ctx, realm, name, in, actor)
 	}
-	if call.Request.Method == http.MethodPost {
-		_, live, err = s.rotate(ctx, backend, name, in, actor)
-	} else {
-		_, live, err = backend.Store.Shorten(ctx, realm, name, in, actor)
+	if err == nil && recipient.ID != call.Identity.Subject {
+		// Another recipient has had the name since the caller was identified.
+		err = tokenstore.ErrNotFound
 	}
-	return live, credentialsRefusal(err)
+	if err != nil {
+		return nil, credentialsRefusal(err)
+	}
+	return live, nil
 }
 
-func credentialsRefusal(err error) error {
+func credentialsRefusal(err error) *schemes.Refusal {
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, tokenstore.ErrTooManyTokens):
 		return &schemes.Refusal{
 			Status: http.StatusConflict, Reason: schemes.Conflict, Cause: err,
@@ -120,38 +117,6 @@ func credentialsRefusal(err error) error {
 		return schemes.Unavailable(err)
 	}
 }
-
-// expiryFrom reads the request's one field. It must be there: left out, an old
-// token would silently go on for months.
-func expiryFrom(body io.Reader) (time.Duration, *schemes.Refusal) {
-	bad := func(cause error) (time.Duration, *schemes.Refusal) {
-		return 0, &schemes.Refusal{
-			Status: http.StatusBadRequest, Reason: schemes.BadRequest, Cause: cause,
-			Public: `Send a JSON object with "` + expiryField + `": a whole number of seconds, 0 or more.`,
-		}
-	}
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return bad(err)
-	}
-	var fields map[string]json.RawMessage // exact names, unlike a struct's
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return bad(err)
-	}
-	number := string(bytes.TrimSpace(fields[expiryField]))
-	seconds, err := strconv.ParseUint(number, 10, 64)
-	if errors.Is(err, strconv.ErrRange) {
-		seconds, err = math.MaxUint64, nil
-	}
-	if err != nil {
-		return bad(err)
-	}
-	// Expiry only ever comes nearer, so more than anything is as much as possible.
-	return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second, nil
-}
-
-// longest is more than the remaining life of any token.
-const longest = 100 * 365 * 24 * time.Hour
 
 func (s *Scheme) writeCredentials(w http.ResponseWriter, live []tokenstore.Credential) error {
 	list := make([]credential, 0, len(live))

@@ -19,6 +19,7 @@
 //	activation.go      the link's page, its download, and the one-use JSON
 //	profile.go         config.share
 //	credentialsapi.go  GET, POST and PATCH of the recipient's own credentials
+//	expiry.go          the one field of its requests
 //	manager.go         who may call that
 //	tokens.go          who presented a bearer token, and why it is refused
 //	grants.go          what a recipient may see

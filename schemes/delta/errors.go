@@ -42,8 +42,10 @@ var errorCodes = map[int]string{
 // writeProtocolError writes a refusal as the protocol has it.
 func writeProtocolError(w http.ResponseWriter, refusal *schemes.Refusal) {
 	code, ok := errorCodes[refusal.Status]
-	if !ok {
-		code = "INTERNAL_ERROR"
+	if !ok && refusal.Status < http.StatusInternalServerError {
+		code = errorCodes[http.StatusBadRequest]
+	} else if !ok {
+		code = errorCodes[http.StatusInternalServerError]
 	}
 	refusalHeaders(w.Header(), refusal)
 	writeJSON(w, refusal.Status, "application/json; charset=utf-8", protocolError{code, refusal.Public})

@@ -2,7 +2,10 @@ package delta
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -22,14 +25,15 @@ const maxObjectName = 255
 // CheckGrant checks the notation of a grant: share, share/schema or
 // share/schema/table. Names follow the protocol: up to 255 characters without
 // space, slash and control characters, and no dot in schema and table names.
+// The error is tokenstore.ErrInvalid.
 func CheckGrant(grant string) error {
 	parts := strings.Split(grant, "/")
 	if len(parts) > 3 {
 		return fmt.Errorf("%w: grant %q: write share, share/schema or share/schema/table", tokenstore.ErrInvalid, grant)
 	}
 	for i, name := range parts {
-		if name == "" || len(name) > maxObjectName || strings.ContainsFunc(name, func(r rune) bool {
-			return r <= ' ' || r == 0x7f || r == '\uFFFD' || i > 0 && r == '.'
+		if name == "" || utf8.RuneCountInString(name) > maxObjectName || strings.ContainsFunc(name, func(r rune) bool {
+			return r == ' ' || unicode.IsControl(r) || r == utf8.RuneError || i > 0 && r == '.'
 		}) {
 			return fmt.Errorf("%w: grant %q: %s is not a name of the protocol (1 to %d characters, no spaces; no dot in schema and table names)",
 				tokenstore.ErrInvalid, grant, [...]string{"share", "schema", "table"}[i], maxObjectName)
@@ -79,14 +83,12 @@ func newGrantSet(grants []string) *grantSet {
 // Allows implements policies.Grants. The resource is the names of share, schema
 // and table, as far as the object has them.
 func (s *grantSet) Allows(privilege string, resource ...string) bool {
-	if len(resource) == 0 || len(resource) > 3 {
+	if len(resource) == 0 || len(resource) > 3 ||
+		slices.ContainsFunc(resource, func(name string) bool { return name == "" || strings.Contains(name, "/") }) {
 		return false
 	}
 	object := ""
 	for i, name := range resource {
-		if name == "" || strings.Contains(name, "/") {
-			return false
-		}
 		if i > 0 {
 			object += "/"
 		}

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // errListing says that the server behind answered a listing that cannot be
@@ -69,7 +69,7 @@ func inParent(item map[string]json.RawMessage, member, name string) bool {
 		return true
 	}
 	value, ok := text(item, member)
-	return ok && strings.EqualFold(value, name)
+	return ok && tokenstore.FoldName(value) == tokenstore.FoldName(name)
 }
 
 // rewrite is a schemes.Rewrite. It keeps every member that it does not know. The
@@ -86,14 +86,16 @@ func (l *listing) rewrite(header http.Header, body []byte) ([]byte, error) {
 			return nil, fmt.Errorf("%w: items: %w", errListing, err)
 		}
 	}
-	kept := make([]json.RawMessage, 0, len(items))
+	kept := make([]map[string]json.RawMessage, 0, len(items))
 	for _, raw := range items {
 		var item map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &item); err != nil {
 			return nil, fmt.Errorf("%w: an item: %w", errListing, err)
 		}
 		if l.visible(item) {
-			kept = append(kept, raw)
+			// Not the bytes that came: of a name that they hold twice, only the
+			// one that was decided on may go out.
+			kept = append(kept, item)
 		}
 	}
 	var err error

@@ -29,39 +29,56 @@ const (
 // identifyManager finds out for which recipient a caller of the credentials API
 // may act: by its management key, or by a JWT of the configured issuer.
 func (s *Scheme) identifyManager(ctx context.Context, call *schemes.Call) (*schemes.Identity, error) {
+	var (
+		presented = call.Credential.Reveal()
+		roles     []string
+		holder    func(*tokenstore.Store) (tokenstore.Recipient, error)
+	)
+	// Garbage is refused before the store is asked for.
+	if key, err := secret.Parse(secret.ManagementKey, presented); err == nil {
+		roles = []string{roleRead, roleWrite}
+		holder = func(store *tokenstore.Store) (tokenstore.Recipient, error) {
+			return store.ManagementKeyHolder(ctx, s.config.Realm, key.Digest())
+		}
+	} else if issuer := s.config.CredentialsAPI.Issuer; issuer != nil {
+		var name string
+		if name, roles, err = s.verifyJWT(ctx, issuer, presented); err != nil {
+			return nil, err
+		}
+		holder = func(store *tokenstore.Store) (tokenstore.Recipient, error) {
+			return s.recipientOfClaim(ctx, store, name)
+		}
+	} else {
+		return nil, unknownManager(err)
+	}
 	backend, err := s.open(ctx)
 	if err != nil {
 		return nil, schemes.Unavailable(err)
 	}
-	presented := call.Credential.Reveal()
-	identity := &schemes.Identity{Scheme: s.Name(), Realm: s.config.Realm, Kind: kindManager}
-
-	var recipient tokenstore.Recipient
-	key, err := secret.Parse(secret.ManagementKey, presented)
-	if err == nil {
-		recipient, err = backend.Store.ManagementKeyHolder(ctx, s.config.Realm, key.Digest())
-		identity.Roles = []string{roleRead, roleWrite}
-	} else if issuer := s.config.CredentialsAPI.Issuer; issuer != nil {
-		var name string
-		name, identity.Roles, err = s.verifyJWT(ctx, issuer, presented)
-		if err != nil {
-			return nil, err
-		}
-		recipient, err = backend.Store.Recipient(ctx, s.config.Realm, name)
-	} else {
+	recipient, err := holder(backend.Store)
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
 		return nil, unknownManager(err)
-	}
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return nil, unknownManager(err)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, schemes.Unavailable(err)
-	}
-	if recipient.Disabled {
+	case recipient.Disabled:
 		return nil, disabledRefusal(nil)
 	}
-	identity.Subject, identity.Name = recipient.ID, recipient.Name
-	return identity, nil
+	return &schemes.Identity{
+		Scheme: s.Name(), Realm: s.config.Realm, Kind: kindManager,
+		Subject: recipient.ID, Name: recipient.Name, Roles: roles,
+	}, nil
+}
+
+// recipientOfClaim returns the recipient that a JWT names, exactly: an issuer may
+// have another subject whose name differs in case (OpenID Connect Core 1.0,
+// section 2: sub is case-sensitive).
+func (s *Scheme) recipientOfClaim(ctx context.Context, store *tokenstore.Store, name string) (tokenstore.Recipient, error) {
+	recipient, err := store.Recipient(ctx, s.config.Realm, name)
+	if err == nil && recipient.Name != name {
+		return tokenstore.Recipient{}, tokenstore.ErrNotFound
+	}
+	return recipient, err
 }
 
 // verifyJWT returns the recipient that a JWT names, and the roles of its scopes.

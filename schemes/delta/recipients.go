@@ -87,8 +87,10 @@ func (s *Scheme) NewManagementKey(ctx context.Context, name, actor string) (secr
 	}
 	key := secret.New(secret.ManagementKey)
 	digest := key.Digest()
-	_, err = backend.Store.SetManagementKey(ctx, s.config.Realm, name, &digest, actor)
-	return key, err
+	if _, err := backend.Store.SetManagementKey(ctx, s.config.Realm, name, &digest, actor); err != nil {
+		return secret.Token{}, err
+	}
+	return key, nil
 }
 
 // Link returns the pending link of a recipient. If its credentials are all over,

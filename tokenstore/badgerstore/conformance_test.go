@@ -39,11 +39,13 @@ func restlessOptions(directory string) badger.Options {
 }
 
 func TestMain(m *testing.M) {
-	storetest.RunChild(storetest.DriverWorkload(factory))
+	storetest.RunChild(storetest.DriverWorkload(factory), storetest.StoreWorkload(factory))
 	goleak.VerifyTestMain(m)
 }
 
 func TestDriver(t *testing.T) { storetest.RunDriver(t, factory) }
+
+func TestStore(t *testing.T) { storetest.RunStore(t, factory) }
 
 func TestDriverRestless(t *testing.T) {
 	if testing.Short() {
@@ -54,4 +56,8 @@ func TestDriverRestless(t *testing.T) {
 
 func TestCrash(t *testing.T) {
 	storetest.RunCrash(t, storetest.DriverWorkload(factory), t.TempDir(), 6)
+}
+
+func TestStoreCrash(t *testing.T) {
+	storetest.RunCrash(t, storetest.StoreWorkload(factory), t.TempDir(), 6)
 }

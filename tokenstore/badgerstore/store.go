@@ -140,5 +140,3 @@ func (s *Store) enter(ctx context.Context) error {
 	}
 	return nil
 }
-
-var _ tokenstore.Driver = (*Store)(nil)

@@ -1,5 +1,6 @@
-// Package storetest is the contract of a tokenstore.Driver as tests, and the
-// machinery to kill a process that writes to a store.
+// Package storetest is the contract of a tokenstore.Driver as tests, what a
+// tokenstore.Store promises over any of them, and the machinery to kill a process
+// that writes to a store.
 //
 // Invariant: it uses a driver only through its interface, so that whatever it
 // demands of one driver it demands of all.
@@ -11,14 +12,17 @@
 //	var factory = storetest.Factory{Open: func(location string) (tokenstore.Driver, error) { … }}
 //
 //	func TestMain(m *testing.M) {
-//		storetest.RunChild(storetest.DriverWorkload(factory))
+//		storetest.RunChild(storetest.DriverWorkload(factory), storetest.StoreWorkload(factory))
 //		goleak.VerifyTestMain(m)
 //	}
 //
 //	func TestDriver(t *testing.T) { storetest.RunDriver(t, factory) }
 //
+//	func TestStore(t *testing.T) { storetest.RunStore(t, factory) }
+//
 //	func TestCrash(t *testing.T) {
 //		storetest.RunCrash(t, storetest.DriverWorkload(factory), t.TempDir(), 5)
+//		storetest.RunCrash(t, storetest.StoreWorkload(factory), t.TempDir(), 5)
 //	}
 //
 // What is easily got wrong:
@@ -45,6 +49,6 @@
 //   - Close waits. An operation that cannot begin gets ErrClosed; one that did
 //     begin ends as if Close had not been called.
 //
-// Only tests import storetest. It imports tokenstore, and nothing else of the
-// module.
+// Only tests import storetest. It imports tokenstore and internal/secret, and
+// nothing else of the module.
 package storetest

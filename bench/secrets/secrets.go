@@ -1,0 +1,42 @@
+package secrets
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+)
+
+// Kinds of secrets, as their prefixes.
+const (
+	token         = "ghd_"
+	managementKey = "ghm_"
+)
+
+const checksumLen = 3
+
+var base = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// Token returns the n-th bearer token.
+func Token(n uint64) string { return text(token, n) }
+
+// ManagementKey returns the n-th management key.
+func ManagementKey(n uint64) string { return text(managementKey, n) }
+
+// BadChecksum returns a token that differs in its last character from one that
+// Token returns, so that nothing but the checksum tells.
+func BadChecksum(n uint64) string {
+	t := []byte(Token(n))
+	last := &t[len(t)-1]
+	if *last == 'a' {
+		*last = 'b'
+	} else {
+		*last = 'a'
+	}
+	return string(t)
+}
+
+func text(kind string, n uint64) string {
+	random := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("bench"), n))
+	sum := sha256.Sum256(append([]byte(kind), random[:]...))
+	return kind + base.EncodeToString(append(random[:], sum[:checksumLen]...))
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What the load generator and the configuration agree on.
+const (
+	dataPath        = "/delta-sharing/shares/sales/schemas/orders/tables/2026/version"
+	credentialsPath = "/dds-tokens"
+)
+
+// bareSite is bare Caddy. The logs go where the gateway's go.
+const bareSite = `
+{
+	admin {ADMIN}
+	default_bind 127.0.0.1
+	persist_config off
+	log default {
+		output file {DIR}/log
+	}
+}
+http://{ADDRESS} {
+	reverse_proxy {UPSTREAM}
+}
+`
+
+// gatewaySite is the same with a gate. Its audit goes to the default log; its
+// metrics cannot be switched off.
+const gatewaySite = `
+{
+	admin {ADMIN}
+	default_bind 127.0.0.1
+	persist_config off
+	log default {
+		output file {DIR}/log
+	}
+	gatehouse {
+		store badger {STORE}
+	}
+}
+http://{ADDRESS} {
+	gatehouse delta {
+		public_url http://{ADDRESS}
+		upstream_token {file.{DIR}/upstream}
+		credentials_api {CREDENTIALS}
+	}
+	reverse_proxy {UPSTREAM}
+}
+`
+
+func caddyfile(site string, s *server, upstream, store string) string {
+	return strings.NewReplacer(
+		"{ADMIN}", s.admin, "{ADDRESS}", s.address, "{DIR}", s.directory,
+		"{UPSTREAM}", upstream, "{STORE}", store, "{CREDENTIALS}", credentialsPath,
+	).Replace(site)
+}
+
+// dataCall is a request for a table's version, as a client with a kept connection
+// sends it.
+func dataCall(host, bearer string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Delta-Sharing-Python/1.3.3\r\n"+
+		"Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nAuthorization: Bearer %s\r\n\r\n", dataPath, host, bearer)
+}
+
+// rotation asks the credentials API for a new link.
+func rotation(host, managementKey string) []byte {
+	const body = `{"existing_token_expiry_time_in_seconds": 2592000}`
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
+		"Authorization: Bearer %s\r\n\r\n%s", credentialsPath, host, len(body), managementKey, body)
+}

@@ -1,0 +1,90 @@
+package delta
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/schemes"
+)
+
+// expiryField is the one field of a request of the credentials API.
+const expiryField = "existing_token_expiry_time_in_seconds"
+
+// maxBody is enough for any request of the credentials API, in bytes.
+const maxBody = 64 << 10
+
+// longest is as long as the life of any token can be.
+const longest = 100 * 365 * 24 * time.Hour
+
+// expiryFrom reads the request's one field. It must be there: left out, an old
+// token would silently go on for months.
+func expiryFrom(body io.Reader) (time.Duration, *schemes.Refusal) {
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return 0, badExpiry(err)
+	}
+	fields, err := fieldsOf(data)
+	if err != nil {
+		return 0, badExpiry(err)
+	}
+	seconds, err := strconv.ParseUint(string(fields[expiryField]), 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		seconds, err = math.MaxUint64, nil
+	}
+	if err != nil {
+		return 0, badExpiry(err)
+	}
+	// Expiry only ever comes nearer, so more than anything is as much as possible.
+	return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second, nil
+}
+
+func badExpiry(cause error) *schemes.Refusal {
+	return &schemes.Refusal{
+		Status: http.StatusBadRequest, Reason: schemes.BadRequest, Cause: cause,
+		Public: `Send a JSON object with "` + expiryField + `": a whole number of seconds, 0 or more.`,
+	}
+}
+
+var (
+	errNoObject  = errors.New("the body is not one JSON object")
+	errNameTwice = errors.New("a name occurs twice in the body")
+)
+
+// fieldsOf reads a JSON object and nothing else, with names taken exactly, unlike
+// a struct's. A name that occurs twice is refused: readers differ in which they
+// believe (RFC 8259 section 4).
+func fieldsOf(data []byte) (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil, errors.Join(errNoObject, err)
+	}
+	fields := make(map[string]json.RawMessage)
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return nil, errors.Join(errNoObject, err)
+		}
+		if _, twice := fields[name]; twice {
+			return nil, errNameTwice
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, errors.Join(errNoObject, err)
+		}
+		fields[name] = value
+	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return nil, errors.Join(errNoObject, err)
+	}
+	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself
+		return nil, errNoObject
+	}
+	return fields, nil
+}
