@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // bench is one run.
@@ -17,13 +19,13 @@ type bench struct {
 
 	closers      []func() error
 	upstream     string
-	bare         *side
+	bare         *server
 	large, small *gateway
 }
 
-// gateway is a side with a store of some size.
+// gateway is a server with a store of some size.
 type gateway struct {
-	side
+	*server
 	size size
 }
 
@@ -49,7 +51,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if b.large, err = b.startGateway(ctx, "large", b.options.tokens); err != nil {
 		return err
 	}
-	b.bare, err = b.startSide(ctx, "bare", bareSite, "")
+	b.bare, err = b.start(ctx, "bare", bareSite, "")
 	return err
 }
 
@@ -64,15 +66,17 @@ func (b *bench) startGateway(ctx context.Context, name string, tokens uint64) (*
 	if g.size.lookup, err = b.tool.lookup(ctx, store, tokens, b.requests); err != nil {
 		return nil, err
 	}
-	g.size.start, err = timed(func() error {
-		s, err := b.startSide(ctx, name, gatewaySite, store)
+	g.size.start, err = timed(func() (err error) {
+		if g.server, err = b.start(ctx, name, gatewaySite, store); err != nil {
+			return err
+		}
+		// The gateway opens its store when it first needs it.
+		p, err := newPool(g.address, 1)
 		if err != nil {
 			return err
 		}
-		g.side = *s
-		// The gateway opens its store when it first needs it.
-		_, err = g.pool.run(ctx, works(tokens, tokens)[0], http.StatusOK, 0, 1)
-		return err
+		_, err = p.run(ctx, works(tokens, tokens)[0], http.StatusOK, 0, 1)
+		return errors.Join(err, p.close())
 	})
 	if err != nil {
 		return nil, err
@@ -81,15 +85,12 @@ func (b *bench) startGateway(ctx context.Context, name string, tokens uint64) (*
 	return g, err
 }
 
-func (b *bench) startSide(ctx context.Context, name, site, store string) (*side, error) {
+func (b *bench) start(ctx context.Context, name, site, store string) (*server, error) {
 	s, err := startServer(ctx, b.binary, filepath.Join(b.directory, name), site, b.upstream, store)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		b.closers = append(b.closers, s.stop)
 	}
-	b.closers = append(b.closers, s.stop)
-	connected, err := newSide(s, b.connections)
-	b.closers = append(b.closers, connected.pool.close)
-	return &connected, err
+	return s, err
 }
 
 // close stops what was started, the last first.
@@ -101,67 +102,77 @@ func (b *bench) close() error {
 	return errors.Join(errs...)
 }
 
-// compareAll measures one work after the other. Round 0 warms up and does not count.
+// compareAll measures one work after the other.
 func (b *bench) compareAll(ctx context.Context) error {
 	result := table{compareHead}
 	for _, w := range works(b.options.small, b.options.tokens) {
+		if !strings.Contains(w.name, b.only) {
+			continue
+		}
 		say("%s", w.name)
-		to, stored := b.large, b.options.tokens
+		to := b.large
 		if w.small {
-			to, stored = b.small, b.options.small
+			to = b.small
 		}
-		for _, s := range []*server{b.bare.server, to.server} {
-			if err := s.settle(ctx); err != nil {
-				return err
-			}
-		}
-		// No token comes twice, or the identity cache would know it.
-		count := min(b.requests, int(stored)/(b.rounds+1))
-		var pairs []pair
-		for round := range b.rounds + 1 {
-			send := count
-			if round == 0 {
-				send = max(count/4, 1)
-			}
-			p, err := b.profiled(ctx, w, to.side, round, func() (pair, error) {
-				return compare(ctx, w, *b.bare, to.side, uint64(round*count), send)
-			})
-			if err != nil {
-				return err
-			}
-			if round > 0 {
-				pairs = append(pairs, p)
-			}
+		pairs, err := b.compare(ctx, w, to.server)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
 		}
 		result = append(result, compareRow(w, pairs))
 	}
 	return result.write(os.Stdout, b.markdown)
 }
 
+// compare measures one work, round by round. Round 0 warms up and does not count.
+func (b *bench) compare(ctx context.Context, w work, to *server) (pairs []pair, err error) {
+	var sides [2]side
+	for i, s := range []*server{b.bare, to} {
+		if err := s.settle(ctx); err != nil {
+			return nil, err
+		}
+		// Connections of its own: Caddy closes those that were idle for long.
+		if sides[i], err = newSide(s, b.connections); err != nil {
+			return nil, err
+		}
+		defer sides[i].pool.close()
+	}
+	count := b.requests
+	if w.once > 0 {
+		count = min(count, int(w.once)/(b.rounds+1))
+	}
+	for round := range b.rounds + 1 {
+		send := count
+		if round == 0 {
+			send = max(count/4, 1)
+		}
+		p, err := b.profiled(ctx, w, to, round, func() (pair, error) {
+			return compare(ctx, w, sides[0], sides[1], uint64(round*count), send)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if round > 0 {
+			pairs = append(pairs, p)
+		}
+	}
+	return pairs, nil
+}
+
 // rotate measures rotations, and in turn what the driver can commit on the same
 // disk.
 func (b *bench) rotate(ctx context.Context) error {
-	say("rotations")
-	p, err := newPool(b.large.address, b.parallel)
-	if err != nil {
-		return err
+	w := rotations()
+	if !strings.Contains(w.name, b.only) {
+		return nil
 	}
-	defer p.close()
-	rotating := side{b.large.server, p}
+	say("%s", w.name)
 	count := max(b.requests/5, 100)
 	var (
 		samples []sample
 		commits []float64
 	)
 	for round := range b.rounds + 1 {
-		m, err := rotating.meter(rotations(), http.StatusOK)
-		if err != nil {
-			return err
-		}
-		if err := m.send(ctx, uint64(round*count), count); err != nil {
-			return err
-		}
-		s, err := m.sample()
+		s, err := b.rotateOnce(ctx, w, uint64(round*count), count)
 		if err != nil {
 			return err
 		}
@@ -174,6 +185,22 @@ func (b *bench) rotate(ctx context.Context) error {
 		}
 	}
 	return table{rotationHead, rotationRow(b.parallel, samples, commits)}.write(os.Stdout, b.markdown)
+}
+
+func (b *bench) rotateOnce(ctx context.Context, w work, first uint64, count int) (sample, error) {
+	rotating, err := newSide(b.large.server, b.parallel)
+	if err != nil {
+		return sample{}, err
+	}
+	defer rotating.pool.close()
+	m, err := rotating.meter(w, w.status)
+	if err != nil {
+		return sample{}, err
+	}
+	if err := m.send(ctx, first, count); err != nil {
+		return sample{}, err
+	}
+	return m.sample()
 }
 
 // sizes prints what the two stores cost.

@@ -1,7 +1,7 @@
 // Command bench measures the gateway side by side with bare Caddy: the same binary,
 // once with a gate before `reverse_proxy` and once without, before the same upstream.
 //
-//	cd bench && go run . [-rounds 5] [-requests 20000] [-tokens 1000000] [-markdown]
+//	cd bench && go run . [-rounds 5] [-requests 10000] [-tokens 1000000] [-markdown]
 //
 // It ends by itself, listens on 127.0.0.1 only, and leaves nothing behind. What it
 // prints first is CPU time of the server's process per request: wall-clock on a busy

@@ -16,13 +16,14 @@ import (
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each work; medians are printed")
-	flag.IntVar(&o.requests, "requests", 20_000, "requests in a round, on each side")
+	flag.IntVar(&o.requests, "requests", 10_000, "requests in a round, on each side")
 	flag.Uint64Var(&o.tokens, "tokens", 1_000_000, "tokens in the large store")
 	flag.Uint64Var(&o.small, "small", 100_000, "tokens in the small store")
 	flag.IntVar(&o.connections, "connections", 8, "connections to each side, one request at a time on each")
 	flag.IntVar(&o.parallel, "parallel", 32, "rotations at a time")
 	flag.BoolVar(&o.markdown, "markdown", false, "print tables as Markdown")
 	flag.StringVar(&o.binary, "binary", filepath.Join("..", "bin", "caddy"), "Caddy with Gatehouse in it, as ../xcaddy.sh builds it")
+	flag.StringVar(&o.only, "only", "", "measure only the kinds of requests whose names contain this")
 	flag.StringVar(&o.profile, "profile", "", "folder for CPU profiles of both sides; profiling itself costs CPU time, so discard the tables of such a run")
 	flag.Parse()
 
@@ -38,7 +39,7 @@ type options struct {
 	rounds, requests, connections, parallel int
 	tokens, small                           uint64
 	markdown                                bool
-	binary, profile                         string
+	binary, only, profile                   string
 }
 
 // check refuses what would measure something else than it says.
@@ -62,7 +63,7 @@ func (o options) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
-	b := &bench{options: o, directory: directory, bare: nil}
+	b := &bench{options: o, directory: directory}
 	defer func() { err = errors.Join(err, b.close()) }() // before the folder goes
 	if err := b.prepare(ctx); err != nil {
 		return err

@@ -17,7 +17,7 @@ const profileTime = 5 * time.Second
 
 // profiled runs a measurement and, in round 1 if a folder for profiles is given,
 // takes CPU profiles of the two servers meanwhile.
-func (b *bench) profiled(ctx context.Context, w work, to side, round int, measure func() (pair, error)) (pair, error) {
+func (b *bench) profiled(ctx context.Context, w work, to *server, round int, measure func() (pair, error)) (pair, error) {
 	if b.profile == "" || round != 1 {
 		return measure()
 	}
@@ -32,7 +32,7 @@ func (b *bench) profiled(ctx context.Context, w work, to side, round int, measur
 	for i, s := range []struct {
 		side   string
 		server *server
-	}{{"bare", b.bare.server}, {"gateway", to.server}} {
+	}{{"bare", b.bare}, {"gateway", to}} {
 		taking.Go(func() {
 			errs[i] = takeProfile(ctx, s.server.admin, filepath.Join(b.profile, name+"."+s.side+".prof"))
 		})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
@@ -81,7 +83,7 @@ func TestEachOutcomeIsAuditedAndCounted(t *testing.T) {
 			if tc.identity != (line["subject"] == "rcp_1" && line["name"] == "acme" && line["accessor"] == "acc_1") {
 				t.Errorf("who: %v, %v, %v", line["subject"], line["name"], line["accessor"])
 			}
-			if tc.rule != (line["rule"] != nil) || tc.rule && (line["action"] != "readThing" || !strings.Contains(fmt.Sprint(line["rule"]), "fake.rules")) {
+			if tc.rule != (line["rule"] != nil) || tc.rule && (line["action"] != "readThing" || !strings.Contains(fmt.Sprint(line["rule"]), "GET /{thing}")) {
 				t.Errorf("rule %v, action %v", line["rule"], line["action"])
 			}
 			want := fmt.Sprintf(`
@@ -104,32 +106,61 @@ func TestEachOutcomeIsAuditedAndCounted(t *testing.T) {
 	}
 }
 
-// reverse_proxy aborts a broken answer by a panic; it must go up, and be recorded.
+// reverse_proxy aborts a broken answer by a panic. Where half an answer was sent it
+// must go up, so that the client sees the connection break, and be recorded.
 func TestPanicBehindIsAuditedAndGoesUp(t *testing.T) {
-	for _, rewritten := range []bool{false, true} {
-		b := newBench(t)
-		if rewritten {
-			b.fake.rewrite = func(_ http.Header, body []byte) ([]byte, error) { return body, nil }
-		}
-		func() {
-			defer func() {
-				if cause := recover(); cause != http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is thrown
-					t.Errorf("rewritten %t: recovered %v", rewritten, cause)
+	for _, tc := range []struct {
+		name      string
+		rewritten bool
+		cause     any
+		up        bool
+		reason    string
+		status    int64
+	}{
+		{"streamed, broken off", false, http.ErrAbortHandler, true, "allowed_kind", 200},
+		{"streamed, a fault", false, "fault", true, "allowed_kind", 200},
+		{"recorded, broken off: the client got nothing yet", true, http.ErrAbortHandler, false, "upstream_failed", 502},
+		{"recorded, a fault", true, "fault", true, "allowed_kind", 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			if tc.rewritten {
+				b.fake.rewrite = func(http.Header, []byte) ([]byte, error) {
+					t.Error("half an answer was rewritten")
+					return nil, nil
 				}
+			}
+			w := httptest.NewRecorder()
+			func() {
+				defer func() {
+					if cause := recover(); (cause == tc.cause) != tc.up {
+						t.Errorf("recovered %v", cause)
+					}
+				}()
+				_ = b.ServeHTTP(w, request("GET", "http://a.example.com/data"), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+					_, _ = w.Write([]byte("half"))
+					panic(tc.cause)
+				}))
 			}()
-			_ = b.ServeHTTP(newRecorder(), request("GET", "http://a.example.com/data"), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
-				_, _ = w.Write([]byte("half"))
-				panic(http.ErrAbortHandler)
-			}))
-		}()
-		line := b.auditLine(t)
-		want := int64(200)
-		if rewritten {
-			want = 0 // the client got nothing
-		}
-		if line["decision"] != "allow" || line["status"] != want {
-			t.Errorf("rewritten %t: audited %v", rewritten, line)
-		}
+			line := b.auditLine(t)
+			if line["decision"] != "allow" || line["reason"] != tc.reason || line["status"] != tc.status {
+				t.Errorf("audited %v", line)
+			}
+			if tc.rewritten && strings.Contains(w.Body.String(), "half") {
+				t.Errorf("the client got %q", w.Body)
+			}
+		})
+	}
+}
+
+// A code can stand in a path that is none of the gate's.
+func TestPathInTheAuditIsRedacted(t *testing.T) {
+	b := newBench(t)
+	token := secret.New(secret.DeltaToken).Reveal()
+	b.fake.allow = false
+	b.serve(t, request("GET", "http://a.example.com/x/"+token), unreachable(t))
+	if got := b.auditLine(t)["path"]; got != "/x/REDACTED" {
+		t.Errorf("audited the path %v", got)
 	}
 }
 

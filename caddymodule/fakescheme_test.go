@@ -93,7 +93,7 @@ func (s *fakeScheme) Decide(call *schemes.Call) policies.Decision {
 		return policies.Decision{Reason: s.deny}
 	}
 	call.Action = "readThing"
-	return policies.Decision{Allow: true, Reason: policies.AllowedKind, Rule: &policies.Rule{Source: "fake.rules", Line: 3}}
+	return policies.Decision{Allow: true, Reason: policies.AllowedKind, Rule: &policies.Rule{Methods: []string{"GET"}, Pattern: "/{thing}"}}
 }
 
 func (s *fakeScheme) Denied(*schemes.Call) *schemes.Refusal {
@@ -193,5 +193,3 @@ func (b *bench) auditLine(t *testing.T) map[string]any {
 	}
 	return lines[0].ContextMap()
 }
-
-func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }

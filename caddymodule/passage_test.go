@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -304,11 +305,10 @@ func TestErrorOfTheServerBehindIsTheSchemesToWrite(t *testing.T) {
 				if path == "recorded" {
 					b.fake.rewrite = func(_ http.Header, body []byte) ([]byte, error) { return body, nil }
 				}
-				w := newRecorder()
+				w := httptest.NewRecorder()
 				w.Header().Set("Server", "Caddy")
 				err := b.ServeHTTP(w, request("GET", "http://a.example.com/data"), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 					w.Header().Set("X-Of-The-Server-Behind", "1")
-					w.WriteHeader(http.StatusEarlyHints)
 					return tc.err
 				}))
 				if err != nil {
@@ -330,7 +330,7 @@ func TestErrorOfTheServerBehindIsTheSchemesToWrite(t *testing.T) {
 func TestErrorAfterTheHeaderGoesUp(t *testing.T) {
 	b := newBench(t)
 	broken := errors.New("broken pipe")
-	w := newRecorder()
+	w := httptest.NewRecorder()
 	err := b.ServeHTTP(w, request("GET", "http://a.example.com/data"), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		_, _ = w.Write([]byte("half"))
 		return broken

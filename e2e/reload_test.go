@@ -32,10 +32,15 @@ type call struct {
 	want                             string // in the answer
 }
 
-// repeat sends a call over and over until done is closed, and returns how often it
+// repeat sends a call over and over until done is closed, and counts how often it
 // was answered as it should be. Any other answer fails the test.
+//
+// A connection that ends without an answer does not: at a reload Caddy closes the
+// old listener with what waits to be accepted there, gate or no gate (measured with
+// Caddy 2.11.9 and nothing but reverse_proxy). The clients in use connect again.
 func (g *gateway) repeat(t *testing.T, c call, done <-chan struct{}, served *atomic.Int64) {
 	client := http.Client{Transport: &http.Transport{}}
+	broken := 0
 	for {
 		select {
 		case <-done:
@@ -48,14 +53,15 @@ func (g *gateway) repeat(t *testing.T, c call, done <-chan struct{}, served *ato
 			return
 		}
 		r.Header.Set("Authorization", strings.TrimPrefix(c.auth, "Authorization: "))
-		// A server may close an idle connection at any time, and does so at a reload.
-		// This tells Go's client that it may then send a POST again, as it does a GET.
-		r.Header.Set("Idempotency-Key", "x")
 		res, err := client.Do(r)
 		if err != nil {
-			t.Errorf("%s: %v", c.name, err)
-			return
+			if broken++; broken > 5 {
+				t.Errorf("%s: no connection holds: %v", c.name, err)
+				return
+			}
+			continue
 		}
+		broken = 0
 		text, err := io.ReadAll(res.Body)
 		res.Body.Close()
 		if err != nil || res.StatusCode != 200 || !strings.Contains(string(text), c.want) {
@@ -130,7 +136,7 @@ func TestRunningRequestsOutliveTheirStore(t *testing.T) {
 			})
 			// One answer is being streamed; one listing has been asked for.
 			_, read := g.open(t, "POST", query, `{}`)
-			lines <- "1"
+			push(t, lines, "1")
 			if got, err := read.ReadString('\n'); got != "1\n" {
 				t.Fatalf("got %q, %v", got, err)
 			}
@@ -144,7 +150,7 @@ func TestRunningRequestsOutliveTheirStore(t *testing.T) {
 			if got := g.send(t, "GET", metadata, g.bearer); strings.Contains(got.Body, "{}") {
 				t.Errorf("the new configuration answers %d %s to an old token", got.Status, got.Body)
 			}
-			lines <- "2"
+			push(t, lines, "2")
 			if got, err := read.ReadString('\n'); got != "2\n" {
 				t.Errorf("after the reload the stream says %q, %v", got, err)
 			}
@@ -170,7 +176,7 @@ func TestRunningRequestsOutliveTheirStore(t *testing.T) {
 func TestFailedReloadLeavesTheOldConfigurationAtWork(t *testing.T) {
 	g := startGateway(t, nil)
 	for _, tc := range []struct{ name, next, says string }{
-		{"does not parse", strings.Replace(deltaSite, "gatehouse delta", "gatehouse gamma", 1), `no scheme "gamma"`},
+		{"does not parse", strings.Replace(deltaSite, "gatehouse delta", "gatehouse gamma", 1), "there is no scheme"},
 		{"does not provision", strings.Replace(deltaSite, "{$ROOT}/examples/delta/token", "/nonexistent/token", 1), "upstream_token"},
 		{"does not start", strings.Replace(deltaSite, "{$DIR}/store", "/dev/null/store", 1), "/dev/null"},
 		{"another part does not start", strings.Replace(deltaSite, "http://:{$GATE_PORT}", "http://192.0.2.1:{$GATE_PORT} {\n bind 192.0.2.1\n}\nhttp://:{$GATE_PORT}", 1), "192.0.2.1"},
@@ -240,7 +246,7 @@ func (g *gateway) counter(t *testing.T, series string) float64 {
 func TestMetricsSurviveAReload(t *testing.T) {
 	g := startGateway(t, nil)
 	const (
-		allow = `gatehouse_decisions_total{decision="allow",reason="granted",scheme="delta"}`
+		allow = `gatehouse_decisions_total{decision="allow",reason="allowed_grant",scheme="delta"}`
 		deny  = `gatehouse_decisions_total{decision="deny",reason="bad_credential",scheme="delta"}`
 		took  = `gatehouse_request_duration_seconds_count{decision="deny",scheme="delta"}`
 	)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/e2e/harness"
 )
@@ -18,6 +19,20 @@ const (
 	plainNDJ = "application/x-ndjson; charset=utf-8"
 )
 
+// patient gives up on an answer that does not come, so that a gate that held lines
+// back would fail a test and not hang it.
+var patient = http.Client{Timeout: 20 * time.Second}
+
+// push makes a harness.Stream send a line.
+func push(t *testing.T, lines chan<- string, line string) {
+	t.Helper()
+	select {
+	case lines <- line:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("nobody asks the upstream for the line %.100q", line)
+	}
+}
+
 // open starts a request whose answer is read as it comes.
 func (g *gateway) open(t *testing.T, method, target, body string) (*http.Response, *bufio.Reader) {
 	t.Helper()
@@ -26,7 +41,7 @@ func (g *gateway) open(t *testing.T, method, target, body string) (*http.Respons
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", strings.TrimPrefix(g.bearer, "Authorization: "))
-	res, err := http.DefaultClient.Do(r)
+	res, err := patient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +58,7 @@ func TestLinesArriveAsTheServerSendsThem(t *testing.T) {
 		t.Fatalf("got %d %v", res.StatusCode, res.Header)
 	}
 	for _, want := range []string{`{"protocol":{}}`, `{"metaData":{}}`, `{"file":{"url":"` + strings.Repeat("x", 1<<20) + `"}}`, `{"endStreamAction":{}}`} {
-		lines <- want
+		push(t, lines, want)
 		if got, err := read.ReadString('\n'); err != nil || got != want+"\n" {
 			t.Fatalf("got %.100q, %v; want %.100q", got, err, want)
 		}

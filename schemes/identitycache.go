@@ -3,6 +3,7 @@ package schemes
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
@@ -17,8 +18,9 @@ type CacheKey struct {
 }
 
 // IdentityCache remembers who a credential turned out to be, never what it may
-// do, and never that it is unknown. It is bounded: the least recently used go
-// first. Nothing is answered after the identity's expiry, after a change of the
+// do, and never that it is unknown. It is bounded: what was not used for the
+// longest time goes first, roughly (a hit leaves a mark and moves nothing, so that
+// hits run beside each other and touch little memory). Nothing is answered after the identity's expiry, after a change of the
 // store that touched its subject, or while the store's changes are not known.
 //
 // An identity carries the revision at which it was read. A look-up that raced a
@@ -28,10 +30,10 @@ type IdentityCache struct {
 	store  *tokenstore.Store
 	cancel func()
 
-	mu       sync.Mutex
+	mu       sync.RWMutex
 	entries  map[CacheKey]*list.Element
 	bySubj   map[subject]map[*list.Element]struct{}
-	recent   *list.List // of *cached, most recently used first
+	recent   *list.List // of *cached, the next to go at the back
 	capacity int
 
 	// invalid holds, for subjects and realms that changed, the revision since
@@ -48,9 +50,11 @@ type cached struct {
 	key      CacheKey
 	subject  subject
 	identity *Identity
+	used     atomic.Bool // since it came to the front of the list
 }
 
-// DefaultCacheCapacity is how many identities are kept: some 50 MB at most.
+// DefaultCacheCapacity is how many identities are kept: some 80 MB where each
+// subject has one token and few grants.
 const DefaultCacheCapacity = 100_000
 
 // maxInvalid bounds the memory of changes.
@@ -82,19 +86,20 @@ func (c *IdentityCache) Get(key CacheKey, now time.Time) *Identity {
 	if !c.store.Fresh() {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	element, ok := c.entries[key]
 	if !ok {
 		return nil
 	}
-	identity := element.Value.(*cached).identity
-	if !identity.Expiry.IsZero() && !now.Before(identity.Expiry) {
-		c.remove(element)
-		return nil
+	entry := element.Value.(*cached)
+	if expiry := entry.identity.Expiry; !expiry.IsZero() && !now.Before(expiry) {
+		return nil // it goes when its turn comes
 	}
-	c.recent.MoveToFront(element)
-	return identity
+	if !entry.used.Load() { // a write would take the memory from other processors
+		entry.used.Store(true)
+	}
+	return entry.identity
 }
 
 // Add caches an identity that was read at a revision of the store.
@@ -108,14 +113,27 @@ func (c *IdentityCache) Add(key CacheKey, identity *Identity, read tokenstore.Re
 	if old, ok := c.entries[key]; ok {
 		c.remove(old)
 	}
-	element := c.recent.PushFront(&cached{key, subj, identity})
+	if c.recent.Len() == c.capacity {
+		c.evict() // first: where all are in use, the new one would be found idle
+	}
+	element := c.recent.PushFront(&cached{key: key, subject: subj, identity: identity})
 	c.entries[key] = element
 	if c.bySubj[subj] == nil {
 		c.bySubj[subj] = make(map[*list.Element]struct{}, 1)
 	}
 	c.bySubj[subj][element] = struct{}{}
-	if c.recent.Len() > c.capacity {
-		c.remove(c.recent.Back())
+}
+
+// evict removes one entry: the first from the back that was not used since it was
+// last passed by.
+func (c *IdentityCache) evict() {
+	for {
+		oldest := c.recent.Back()
+		if !oldest.Value.(*cached).used.Swap(false) {
+			c.remove(oldest)
+			return
+		}
+		c.recent.MoveToFront(oldest)
 	}
 }
 
@@ -153,8 +171,8 @@ func (c *IdentityCache) Invalidate(topic tokenstore.Topic, at tokenstore.Revisio
 
 // Len returns how many identities are cached.
 func (c *IdentityCache) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	return c.recent.Len()
 }
 

@@ -2,6 +2,8 @@ package schemes
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
@@ -107,8 +109,10 @@ func (c Credential) Reveal() string { return c.secret }
 // IsZero tells whether nothing was presented.
 func (c Credential) IsZero() bool { return c.secret == "" }
 
-// String keeps the secret out of logs and error texts.
-func (c Credential) String() string { return "[credential]" }
+const hiddenCredential = "[credential]"
 
-// GoString keeps it out of %#v.
-func (c Credential) GoString() string { return "[credential]" }
+// String keeps the secret out of logs and error texts.
+func (c Credential) String() string { return hiddenCredential }
+
+// Format keeps it out of every verb: %d would print what String hides.
+func (c Credential) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hiddenCredential) }

@@ -56,3 +56,13 @@ func (d *faulty) Changes(ctx context.Context, after tokenstore.Revision, limit i
 	}
 	return d.Driver.Changes(ctx, after, limit)
 }
+
+// wrapped is a driver whose transactions go through a wrapper.
+type wrapped struct {
+	tokenstore.Driver
+	wrap func(tokenstore.Txn) tokenstore.Txn
+}
+
+func (d wrapped) Update(ctx context.Context, fn func(tokenstore.Txn) error) (tokenstore.Revision, error) {
+	return d.Driver.Update(ctx, func(txn tokenstore.Txn) error { return fn(d.wrap(txn)) })
+}

@@ -51,9 +51,14 @@ func (f *fixture) create(name string) {
 	}
 }
 
+func (f *fixture) tryActivate(link string) error {
+	_, err := f.Activate(f.t.Context(), realm, codeOf(link), tokenOf(link), lifetime)
+	return err
+}
+
 func (f *fixture) activate(link string) {
 	f.t.Helper()
-	if _, err := f.Activate(f.t.Context(), realm, codeOf(link), tokenOf(link), lifetime); err != nil {
+	if err := f.tryActivate(link); err != nil {
 		f.t.Fatalf("activating %s: %v", link, err)
 	}
 }

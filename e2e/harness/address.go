@@ -1,7 +1,11 @@
 package harness
 
 import (
+	"fmt"
 	"net"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +38,20 @@ func Address(tb testing.TB) string {
 	}
 	tb.Fatal("no free port on 127.0.0.1")
 	return ""
+}
+
+// listeners counts the sockets that listen on a 127.0.0.1 address, or 0 where the
+// system does not tell. Caddy's old and new configuration share a port while they
+// change (SO_REUSEPORT).
+func listeners(addr string) int {
+	_, port, _ := net.SplitHostPort(addr)
+	number, _ := strconv.Atoi(port)
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		return 0
+	}
+	const listening = "00000000:0000 0A"
+	return strings.Count(string(table), fmt.Sprintf("0100007F:%04X %s", number, listening))
 }
 
 // Eventually polls until the condition holds, and fails the test with what after 20

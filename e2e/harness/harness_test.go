@@ -2,7 +2,9 @@ package harness
 
 import (
 	"bufio"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 )
@@ -74,5 +76,20 @@ func TestCrashIsSeen(t *testing.T) {
 		if got := crash.MatchString(text); got != want {
 			t.Errorf("%q: got %v, want %v", text, got, want)
 		}
+	}
+}
+
+func TestListenersAreCounted(t *testing.T) {
+	l, err := net.Listen("tcp", Address(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = os.Stat("/proc/net/tcp")
+	if got := listeners(l.Addr().String()); err == nil && got != 1 {
+		t.Errorf("counted %d, want 1", got)
+	}
+	l.Close()
+	if got := listeners(l.Addr().String()); got != 0 {
+		t.Errorf("counted %d after it was closed", got)
 	}
 }

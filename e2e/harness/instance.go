@@ -202,6 +202,7 @@ func (i *Instance) Load(caddyfile string) (status int, text string) {
 	if err != nil {
 		i.tb.Fatalf("loading a configuration: %v", err)
 	}
+	Eventually(i.tb, "one listener is left", func() bool { return listeners(i.Gate) < 2 })
 	return res.StatusCode, string(body)
 }
 

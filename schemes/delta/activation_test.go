@@ -158,6 +158,7 @@ func TestForm(t *testing.T) {
 	}{
 		"no body":                  {request("POST", ActivationPath, ""), 404},
 		"code in the url only":     {request("POST", path(created.Link), ""), 404},
+		"field in the url only":    {request("POST", ActivationPath+"?"+formField+"="+good, ""), 404},
 		"json":                     {request("POST", ActivationPath, `{"code":"`+good+`"}`, "Content-Type", "application/json"), 404},
 		"another field":            {request("POST", ActivationPath, "token="+good, "Content-Type", "application/x-www-form-urlencoded"), 404},
 		"two codes, bad one first": {post("x&code=" + good), 404},

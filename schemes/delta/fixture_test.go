@@ -50,6 +50,23 @@ func (c *clock) set(now time.Time) {
 
 func (c *clock) advance(d time.Duration) { c.set(c.Now().Add(d)) }
 
+// seam is a driver into whose reads a test can put something.
+type seam struct {
+	*badgerstore.Store
+	after atomic.Pointer[func()]
+}
+
+// afterNextView has fn run between the next read and what is made of it.
+func (d *seam) afterNextView(fn func()) { d.after.Store(&fn) }
+
+func (d *seam) View(ctx context.Context, fn func(tokenstore.Reader) error) error {
+	err := d.Store.View(ctx, fn)
+	if after := d.after.Swap(nil); after != nil {
+		(*after)()
+	}
+	return err
+}
+
 // goodConfig is a configuration without fault.
 func goodConfig() Config {
 	return Config{
@@ -70,6 +87,7 @@ type site struct {
 	t       testing.TB
 	backend *schemes.Backend
 	clock   *clock
+	driver  *seam
 	// asked counts how often the store was asked for; broken makes that fail.
 	asked  atomic.Int64
 	broken atomic.Bool
@@ -83,10 +101,9 @@ var errBroken = errors.New("the disk is gone")
 func newSite(t testing.TB, changes ...func(*Config)) *site {
 	t.Helper()
 	c := &clock{now: noon}
-	driver, err := badgerstore.Open(badgerstore.Options{Directory: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	badger, err := badgerstore.Open(badgerstore.Options{Directory: t.TempDir()})
+	must(t, err)
+	driver := &seam{Store: badger}
 	store := tokenstore.New(driver, tokenstore.Options{Clock: c.Now})
 	identities := schemes.NewIdentityCache(store, 0)
 	t.Cleanup(func() {
@@ -96,13 +113,13 @@ func newSite(t testing.TB, changes ...func(*Config)) *site {
 		}
 	})
 	backend := &schemes.Backend{Store: store, Identities: identities, Sealer: secret.NewSealer(secret.NewMasterKey())}
-	return (&site{t: t, backend: backend, clock: c}).with(changes...)
+	return (&site{t: t, backend: backend, clock: c, driver: driver}).with(changes...)
 }
 
 // with is another site over the same store.
 func (s *site) with(changes ...func(*Config)) *site {
 	s.t.Helper()
-	other := &site{t: s.t, backend: s.backend, clock: s.clock, upstream: s.upstream}
+	other := &site{t: s.t, backend: s.backend, clock: s.clock, driver: s.driver, upstream: s.upstream}
 	config := goodConfig()
 	for _, change := range changes {
 		change(&config)

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"testing"
 	"time"
-
 )
 
 // The bytes of a credential file, but for the token. Spark's reader wants version

@@ -211,6 +211,7 @@ func TestStrangersLearnNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	token, _ := s.holder("acme", "sales")
+	s.data(token, "GET", "/shares").wantStatus(t, 200) // in the cache, which the realms share
 	other := s.with(func(c *Config) { c.Realm = "others" })
 	unknown := other.data(secret.New(secret.DeltaToken).Reveal(), "GET", "/shares")
 	if text := unknown.wantError(t, 401, "UNAUTHENTICATED"); text != toStrangers {
@@ -238,6 +239,29 @@ func TestChangedGrantsCountFromTheNextCall(t *testing.T) {
 	s.change("acme", func(r *tokenstore.Recipient) { r.Grants = []string{"finance"} })
 	s.data(token, "GET", "/shares/sales").wantStatus(t, 404)
 	s.data(token, "GET", "/shares/finance").wantStatus(t, 200)
+}
+
+// A look-up that read before a revocation and ends after it must not put the dead
+// token into the cache.
+func TestLookUpThatRacedARevocationIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token, _ := s.holder("acme", "sales")
+	s.driver.afterNextView(func() {
+		_, err := s.backend.Store.Revoke(context.Background(), "partners", "acme", "test")
+		must(t, err)
+	})
+	s.data(token, "GET", "/shares").wantStatus(t, 200) // was decided before
+	s.data(token, "GET", "/shares").wantStatus(t, 401)
+}
+
+func TestIdentityIsRemembered(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token, _ := s.holder("acme", "sales")
+	s.data(token, "GET", "/shares").wantStatus(t, 200)
+	s.driver.afterNextView(func() { t.Error("the store was read again") })
+	s.data(token, "GET", "/shares").wantStatus(t, 200)
 }
 
 func TestStoreThatCannotTellNeverOpens(t *testing.T) {
@@ -268,6 +292,8 @@ func TestStoreThatCannotTellNeverOpens(t *testing.T) {
 	cancel()
 	r := request("GET", DefaultEndpoint+"/shares", "", "Authorization", "Bearer "+fresh).WithContext(ctx)
 	s.serve(r).wantError(t, http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE")
+	r = request("GET", apiPath, "", "Authorization", "Bearer "+key).WithContext(ctx)
+	s.serve(r).wantProblem(t, http.StatusServiceUnavailable)
 }
 
 func TestServerBehindSeesItsOwnTokenOnly(t *testing.T) {

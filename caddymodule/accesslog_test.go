@@ -1,0 +1,85 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func TestUnfilteredAccessLogsOfAGateAreWarnedOf(t *testing.T) {
+	const gate = `
+		gatehouse delta {
+			public_url http://a.example.com
+			upstream_token a
+		}`
+	const redacted = `format filter {
+				request>uri gatehouse_redact
+			}`
+	for _, tc := range []struct {
+		name, site, log string
+		warned          bool
+	}{
+		{"unfiltered", gate, "log", true},
+		{"filtered", gate, "log {\n" + redacted + "\n}", false},
+		{"filtered by another filter", gate, "log {\nformat filter {\nrequest>headers delete\n}\n}", true},
+		{"the gate in a route", "route {" + gate + "\n}", "log", true},
+		{"no access log", gate, "", false},
+		{"no gate", "respond hello", "log", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "log")
+			if err := load(t, adaptTo(t, fmt.Sprintf(`{
+				admin off
+				persist_config off
+				storage file_system %s
+				log {
+					output file %s {
+						roll_disabled
+					}
+				}
+				gatehouse {
+					store badger %s
+				}
+			}
+			http://a.example.com:0 {
+				%s
+				%s
+			}`, t.TempDir(), file, t.TempDir(), tc.log, tc.site))); err != nil {
+				t.Fatal(err)
+			}
+			if err := caddy.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			log, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Count(string(log), "no filter keeps tokens out"); (got > 0) != tc.warned || got > 1 {
+				t.Errorf("warned %d times, want %t:\n%s", got, tc.warned, log)
+			}
+		})
+	}
+}
+
+// What notes that a configuration redacts must go with the configuration, or each
+// reload would leave one behind.
+func TestNoteOfARedactionEndsWithItsConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base, cancel := context.WithCancel(context.Background())
+		noteRedaction(caddy.Context{Context: base})
+		if _, noted := redacting.Load(base); !noted {
+			t.Error("it is not noted")
+		}
+		cancel()
+		synctest.Wait()
+		if _, noted := redacting.Load(base); noted {
+			t.Error("it is still noted")
+		}
+	})
+}

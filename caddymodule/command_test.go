@@ -1,0 +1,216 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestCommands runs the scripts in testdata/script, each against a server of its own
+// in another process. What a script has beside testscript's commands:
+//
+//	fetch LINK-FILE PROFILE   follows the link in a file and keeps the answer
+//	shares PROFILE STATUS     lists the shares with a profile's token
+//	keep FILE FIELD           keeps a field of the JSON in stdout as a file
+//	hides FILE…               fails if stdout, stderr or the server's log tell what a file holds
+func TestCommands(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               startServer,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fetch":  fetch,
+			"shares": shares,
+			"keep":   keep,
+			"hides":  hides,
+		},
+	})
+}
+
+// scriptSite is the configuration of a script's server.
+const scriptSite = `{
+	admin %[1]s
+	default_bind 127.0.0.1
+	persist_config off
+	storage file_system %[3]s/data
+	log {
+		level DEBUG
+	}
+	gatehouse {
+		store badger %[3]s/store
+	}
+}
+http://%[2]s {
+	gatehouse delta {
+		public_url http://%[2]s
+		upstream_token {env.UPSTREAM_TOKEN}
+		credentials_api /dds-tokens
+	}
+	respond {"items":[]}
+}
+http://second.example.com:%[4]s {
+	gatehouse delta {
+		public_url http://second.example.com
+		upstream_token {env.UPSTREAM_TOKEN}
+		realm second
+	}
+	respond {"items":[]}
+}
+`
+
+// startServer runs the test binary as a server. It is ready when it has written the
+// bytes from its standard input to the pingback address, as for `caddy start`.
+func startServer(env *testscript.Env) error {
+	ports, err := freePorts(2)
+	if err != nil {
+		return err
+	}
+	admin, site := ports[0], ports[1]
+	_, port, _ := net.SplitHostPort(site)
+	configuration := filepath.Join(env.WorkDir, "Caddyfile")
+	if err := os.WriteFile(configuration, fmt.Appendf(nil, scriptSite, admin, site, env.WorkDir, port), 0o600); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	log, err := os.Create(filepath.Join(env.WorkDir, "server.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	env.Setenv("ADMIN", admin)
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("UPSTREAM_TOKEN", "upstream-secret")
+
+	caddy, err := exec.LookPath("caddy") // testscript.Main put it in the PATH
+	if err != nil {
+		return err
+	}
+	const expect = "ready"
+	server := exec.Command(caddy, "run", "--config", configuration, "--adapter", "caddyfile", "--pingback", listener.Addr().String())
+	server.Dir, server.Env, server.Stdin, server.Stdout, server.Stderr = env.WorkDir, env.Vars, strings.NewReader(expect), log, log
+	if err := server.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- server.Wait()
+		listener.Close() // a server that ends early would never call
+	}()
+	env.Defer(func() {
+		_ = server.Process.Signal(os.Interrupt)
+		<-ended
+	})
+	connection, err := listener.Accept()
+	if err != nil {
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("the server did not start: %w\n%s", err, text)
+	}
+	defer connection.Close()
+	if got, err := io.ReadAll(connection); err != nil || string(got) != expect {
+		return fmt.Errorf("the server said %q, %w", got, err)
+	}
+	return nil
+}
+
+// freePorts returns addresses that were free a moment ago.
+func freePorts(n int) ([]string, error) {
+	addresses := make([]string, n)
+	for i := range addresses {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close() // held until all are found
+		addresses[i] = listener.Addr().String()
+	}
+	return addresses, nil
+}
+
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	link := strings.TrimSpace(ts.ReadFile(args[0]))
+	answer, err := http.Get(link)
+	ts.Check(err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if (answer.StatusCode == http.StatusOK) == neg {
+		ts.Fatalf("the link answers %d %s", answer.StatusCode, body)
+	}
+	if !neg {
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o600))
+	}
+}
+
+func shares(ts *testscript.TestScript, _ bool, args []string) {
+	var profile struct {
+		Endpoint    string `json:"endpoint"`
+		BearerToken string `json:"bearerToken"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &profile))
+	r, err := http.NewRequest(http.MethodGet, profile.Endpoint+"/shares", nil)
+	ts.Check(err)
+	r.Header.Set("Authorization", "Bearer "+profile.BearerToken)
+	r.Header.Set("User-Agent", "script/1")
+	answer, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer answer.Body.Close()
+	if got := fmt.Sprint(answer.StatusCode); got != args[1] {
+		ts.Fatalf("the token gets %s, want %s", got, args[1])
+	}
+}
+
+func keep(ts *testscript.TestScript, _ bool, args []string) {
+	var object any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &object))
+	for name := range strings.SplitSeq(args[1], ".") {
+		if list, ok := object.([]any); ok && len(list) > 0 {
+			object = list[0] // of a list the first
+		}
+		members, ok := object.(map[string]any)
+		if !ok {
+			ts.Fatalf("stdout has no %s", args[1])
+		}
+		object = members[name]
+	}
+	text, ok := object.(string)
+	if !ok {
+		ts.Fatalf("%s is %v, no string", args[1], object)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text+"\n"), 0o600))
+}
+
+func hides(ts *testscript.TestScript, _ bool, args []string) {
+	log, err := os.ReadFile(ts.MkAbs("server.log"))
+	ts.Check(err)
+	told := bytes.Join([][]byte{[]byte(ts.ReadFile("stdout")), []byte(ts.ReadFile("stderr")), log}, nil)
+	for _, file := range args {
+		hidden := strings.TrimSpace(ts.ReadFile(file))
+		var profile struct {
+			BearerToken string `json:"bearerToken"`
+		}
+		if json.Unmarshal([]byte(hidden), &profile) == nil {
+			hidden = profile.BearerToken
+		}
+		if _, code, ok := strings.Cut(hidden, "?"); ok {
+			hidden = code // of a link
+		}
+		if hidden == "" || bytes.Contains(told, []byte(hidden)) {
+			ts.Fatalf("what %s holds is told (or is nothing)", file)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/e2e/harness"
+)
+
+// block is a fenced block of a document.
+type block struct {
+	lang, text string
+	line       int    // of the opening fence
+	mark       string // NAME of a line <!-- test: NAME --> before it
+}
+
+// blocks returns the fenced blocks of a document at the root of the checkout.
+func blocks(t *testing.T, name string) []block {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(harness.Root(t), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		found []block
+		open  *block
+		mark  string
+	)
+	for i, line := range strings.Split(string(text), "\n") {
+		lang, fence := strings.CutPrefix(line, "```")
+		switch {
+		case fence && open == nil:
+			open = &block{lang: lang, line: i + 1, mark: mark}
+		case fence:
+			found = append(found, *open)
+			open = nil
+		case open != nil:
+			open.text += line + "\n"
+		}
+		if text, ok := strings.CutPrefix(line, "<!-- test: "); ok && open == nil {
+			mark = strings.TrimSuffix(text, " -->")
+		} else {
+			mark = ""
+		}
+	}
+	if open != nil {
+		t.Fatalf("%s:%d: the block is not closed", name, open.line)
+	}
+	return found
+}
+
+// shell runs a block as a person pastes it, in a copy of the checkout: a folder with
+// the binary, the Python clients and nothing else. The commands find the instance as
+// they would find one on Caddy's default admin address.
+func shell(t *testing.T, g *harness.Instance, dir, text string) (output string, err error) {
+	t.Helper()
+	cmd := exec.Command("sh", "-eu", "-c", text)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CADDY_ADMIN="+g.Admin, "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func copyOfCheckout(t *testing.T) string {
+	t.Helper()
+	harness.Python(t, "") // installs the clients, if need be
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{
+		harness.Binary(t):                          "bin/caddy",
+		filepath.Join(harness.Root(t), ".venv"):    ".venv",
+		filepath.Join(harness.Root(t), "examples"): "examples",
+	} {
+		if err := os.Symlink(from, filepath.Join(dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// The tests of README's marked blocks, by their names.
+var readmeTests = map[string]func(*testing.T, block){
+	"first-rows": firstRows,
+}
+
+func TestMarkedBlocksOfREADMEDoWhatTheySay(t *testing.T) {
+	var seen []string
+	for _, b := range blocks(t, "README.md") {
+		if b.mark == "" {
+			continue
+		}
+		test, ok := readmeTests[b.mark]
+		if !ok || b.lang != "sh" {
+			t.Errorf("README.md:%d: there is no test %q for a block of %s", b.line, b.mark, b.lang)
+			continue
+		}
+		seen = append(seen, b.mark)
+		t.Run(b.mark, func(t *testing.T) { test(t, b) })
+	}
+	for name := range readmeTests {
+		if !slices.Contains(seen, name) {
+			t.Errorf("README.md has no block <!-- test: %s -->", name)
+		}
+	}
+}
+
+// firstRows runs the five commands from nothing to rows against Caddyfile.example.
+func firstRows(t *testing.T, b block) {
+	g, dir := startExample(t), copyOfCheckout(t)
+	out, err := shell(t, g, dir, b.text)
+	if err != nil {
+		t.Fatalf("README.md:%d: %v\n%s", b.line, err, out)
+	}
+	for _, want := range []string{
+		"http://" + g.Gate + "/delta_sharing/retrieve_config.html?", // the link
+		"name='orders'", "name='customers'", "name='visits'", // the list
+		"order_id", "[3000 rows x 5 columns]", // the rows
+		"cannot be recalled", // the honest part of the revocation
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the commands do not print %s", want)
+		}
+	}
+	if strings.Contains(out, "finance") {
+		t.Error("the commands show a share that was not granted")
+	}
+	if t.Failed() {
+		t.Logf("they print\n%s", out)
+	}
+
+	// "Repeat command 4: 401, with the reason in words."
+	_, fourth, found := strings.Cut(b.text, "# 4.")
+	if !found || !strings.Contains(b.text, "401") {
+		t.Fatalf("README.md:%d: the block is another one; mend this test", b.line)
+	}
+	_, fourth, _ = strings.Cut(fourth, "\n")
+	fourth, _, _ = strings.Cut(fourth, "# 5.")
+	out, err = shell(t, g, dir, fourth)
+	if err == nil || !strings.Contains(out, "401") || !strings.Contains(out, "was revoked at 20") {
+		t.Errorf("after the revocation reading ends with %v:\n%s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "config.share"))
+	if err != nil || !strings.Contains(string(text), "bearerToken") {
+		t.Errorf("the credential file: %s, %v", text, err)
+	}
+}
+
+// namedFile is a path that a documented configuration names.
+var namedFile = regexp.MustCompile(`/(etc|var/lib)/gatehouse\b`)
+
+func TestDocumentedCaddyfilesAreValid(t *testing.T) {
+	checked := 0
+	for _, name := range []string{"README.md", "SECURITY.md", "ARCHITECTURE.md"} {
+		for _, b := range blocks(t, name) {
+			if b.lang != "caddyfile" {
+				continue
+			}
+			checked++
+			i := harness.New(t, namedFile.ReplaceAllString(b.text, "{$$DIR}/named"), nil)
+			files := filepath.Join(i.Dir, "named")
+			if err := os.Mkdir(files, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for file, text := range map[string]string{
+				"upstream":   "a-token\n",
+				"master.key": strings.Repeat("0123456789abcdef", 4) + "\n",
+			} {
+				if err := os.WriteFile(filepath.Join(files, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, command := range []string{"adapt", "validate"} {
+				if res := i.Command("", command, "--adapter", "caddyfile", "--config", i.Config()); res.Code != 0 {
+					t.Errorf("%s:%d: caddy %s: %s", name, b.line, command, res.Stderr)
+				}
+			}
+		}
+	}
+	if checked < 3 {
+		t.Errorf("only %d Caddyfiles are documented; were the fences renamed?", checked)
+	}
+}

@@ -1,0 +1,214 @@
+package tokenstore_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// Whatever record is damaged or of a newer release: nobody is let in by it, and
+// the error says that the store could not tell, not that the token is unknown.
+func TestDamagedRecordsFailClosed(t *testing.T) {
+	driver := newMemory()
+	f := newFixture(t, driver)
+	f.create("acme")
+	f.activate("acme")
+	f.create("pending")
+	key := codeOf("management key")
+	if _, err := f.SetManagementKey(t.Context(), realm, "acme", &key, "tester"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.RevokeRealm(t.Context(), "another", "tester"); err != nil {
+		t.Fatal(err)
+	}
+	// An epoch under which the token and the link were made.
+	if err := f.RevokeRealm(t.Context(), realm, "tester"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"acme", "pending"} {
+		if _, _, err := f.Rotate(t.Context(), realm, name, tokenstore.Rotation{MaxTokens: 2, Link: f.link(name + "-second")}, "tester"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.activate("acme-second")
+
+	calls := map[string]func() error{
+		"holder":         func() error { _, err := f.TokenHolder(t.Context(), realm, tokenOf("acme-second")); return err },
+		"link":           func() error { _, err := f.Link(t.Context(), realm, codeOf("pending-second")); return err },
+		"activate":       func() error { return f.tryActivate("pending-second") },
+		"management key": func() error { _, err := f.ManagementKeyHolder(t.Context(), realm, key); return err },
+		"credentials":    func() error { _, _, err := f.Credentials(t.Context(), realm, "acme"); return err },
+		"list":           func() error { _, _, err := f.Recipients(t.Context(), realm, "", 10); return err },
+		"by accessor":    func() error { _, err := f.TokenByAccessor(t.Context(), "acme-second"); return err },
+		"tokens":         func() error { _, _, err := f.Tokens(t.Context(), "", 10); return err },
+		"audit":          func() error { _, _, err := f.Audit(t.Context(), nil, 100); return err },
+	}
+	for name, call := range calls {
+		if name == "activate" { // would change what the others see
+			continue
+		}
+		if err := call(); err != nil {
+			t.Fatalf("%s, before any damage: %v", name, err)
+		}
+	}
+	// Which calls read a kind of record, by the first byte of its keys.
+	readers := map[byte][]string{
+		't': {"holder", "credentials", "by accessor", "tokens"},
+		'a': {"by accessor", "tokens"},
+		'r': {"holder", "link", "activate", "management key", "credentials", "list", "by accessor", "tokens"},
+		'n': {"credentials", "list"},
+		'l': {"link", "activate"},
+		'm': {"management key"},
+		'e': {"holder", "link", "activate", "credentials", "by accessor", "tokens"},
+		'j': {"audit"},
+	}
+	kinds := map[byte][]tokenstore.Entry{}
+	read(t, driver, func(r tokenstore.Reader) error {
+		all, err := r.Scan(nil, nil, 1000)
+		for _, entry := range all {
+			kinds[entry.Key[0]] = append(kinds[entry.Key[0]], entry)
+		}
+		return err
+	})
+	for kind, names := range readers {
+		if len(kinds[kind]) == 0 {
+			t.Errorf("there is no record of kind %c", kind)
+		}
+		for damage, value := range map[string][]byte{
+			"empty": {}, "a newer version": {99, 0xa0}, "without fields": {1, 0xa0}, "garbage": []byte("garbage"),
+		} {
+			if kind == 'j' && damage == "without fields" {
+				continue // an entry of the audit decides nothing
+			}
+			write(t, driver, kinds[kind], value)
+			for _, name := range names {
+				if err := calls[name](); !errors.Is(err, tokenstore.ErrRecord) {
+					t.Errorf("records of kind %c are %s, %s: %v, want ErrRecord", kind, damage, name, err)
+				}
+			}
+			write(t, driver, kinds[kind], nil)
+		}
+	}
+	if err := f.tryActivate("pending-second"); err != nil {
+		t.Errorf("after the damage is repaired: %v", err)
+	}
+}
+
+// write puts a value under the keys of all entries; nil puts back their own.
+func write(t *testing.T, driver tokenstore.Driver, entries []tokenstore.Entry, value []byte) {
+	t.Helper()
+	_, err := driver.Update(t.Context(), func(txn tokenstore.Txn) error {
+		for _, entry := range entries {
+			put := value
+			if put == nil {
+				put = entry.Value
+			}
+			if err := txn.Put(entry.Key, put); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, driver tokenstore.Driver, fn func(tokenstore.Reader) error) {
+	t.Helper()
+	if err := driver.View(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a store answers when its driver fails is neither "unknown" nor "invalid".
+func TestDriverThatFailsIsNoAnswer(t *testing.T) {
+	driver := &faulty{Driver: newMemory()}
+	f := newFixture(t, driver)
+	f.create("acme")
+	f.activate("acme")
+	failure := errors.New("disk is gone")
+	fail(&driver.view, failure)
+	for name, call := range map[string]func() error{
+		"holder":         func() error { _, err := f.TokenHolder(t.Context(), realm, tokenOf("acme")); return err },
+		"link":           func() error { _, err := f.Link(t.Context(), realm, codeOf("acme")); return err },
+		"management key": func() error { _, err := f.ManagementKeyHolder(t.Context(), realm, codeOf("x")); return err },
+		"recipient":      func() error { _, err := f.Recipient(t.Context(), realm, "acme"); return err },
+		"prune":          func() error { _, err := f.Prune(t.Context()); return err },
+	} {
+		if err := call(); !errors.Is(err, failure) || errors.Is(err, tokenstore.ErrNotFound) {
+			t.Errorf("%s: %v, want what the driver says", name, err)
+		}
+	}
+}
+
+// readFails is a driver whose transactions cannot read the keys of one kind.
+type readFails struct {
+	tokenstore.Txn
+	kind byte
+}
+
+var errRead = errors.New("block is damaged")
+
+func (x readFails) Get(key []byte) ([]byte, error) {
+	if key[0] == x.kind {
+		return nil, errRead
+	}
+	return x.Txn.Get(key)
+}
+
+// A digest whose place cannot be read is not "in use already".
+func TestUnreadablePlaceOfASecretIsNotTheCallersFault(t *testing.T) {
+	for kind, call := range map[byte]func(*fixture) error{
+		't': func(f *fixture) error { return f.tryActivate("acme") },
+		'l': func(f *fixture) error {
+			_, err := f.CreateRecipient(f.t.Context(), tokenstore.NewRecipient{ID: "id", Realm: realm, Name: "zoo", Link: f.link("zoo")}, "tester")
+			return err
+		},
+		'm': func(f *fixture) error {
+			key := codeOf("key")
+			_, err := f.SetManagementKey(f.t.Context(), realm, "acme", &key, "tester")
+			return err
+		},
+	} {
+		t.Run(fmt.Sprintf("%c", kind), func(t *testing.T) {
+			driver := newMemory()
+			newFixture(t, driver).create("acme")
+			f := newFixture(t, wrapped{driver, func(txn tokenstore.Txn) tokenstore.Txn { return readFails{txn, kind} }})
+			if err := call(f); !errors.Is(err, errRead) || errors.Is(err, tokenstore.ErrInvalid) {
+				t.Errorf("got %v, want the error of the read", err)
+			}
+		})
+	}
+}
+
+func TestSecretThatIsInUseIsRefused(t *testing.T) {
+	f := newFixture(t, newMemory())
+	f.create("acme")
+	f.create("zoo")
+	f.activate("acme")
+	key := codeOf("key")
+	if _, err := f.SetManagementKey(t.Context(), realm, "acme", &key, "tester"); err != nil {
+		t.Fatal(err)
+	}
+	_, tokenErr := f.Activate(t.Context(), realm, codeOf("zoo"), tokenOf("acme"), lifetime)
+	_, _, linkErr := f.Rotate(t.Context(), realm, "acme", tokenstore.Rotation{MaxTokens: 2, Link: f.link("zoo")}, "tester")
+	_, keyErr := f.SetManagementKey(t.Context(), realm, "zoo", &key, "tester")
+	for name, err := range map[string]error{"token": tokenErr, "link": linkErr, "management key": keyErr} {
+		if !errors.Is(err, tokenstore.ErrInvalid) {
+			t.Errorf("%s of another: %v, want ErrInvalid", name, err)
+		}
+	}
+	// Nothing has changed hands.
+	if holder, err := f.TokenHolder(t.Context(), realm, tokenOf("acme")); err != nil || holder.Recipient.Name != "acme" {
+		t.Errorf("the token is held by %q, %v", holder.Recipient.Name, err)
+	}
+	if info, err := f.Link(t.Context(), realm, codeOf("zoo")); err != nil || info.Recipient.Name != "zoo" {
+		t.Errorf("the link is for %q, %v", info.Recipient.Name, err)
+	}
+	if holder, err := f.ManagementKeyHolder(t.Context(), realm, key); err != nil || holder.Name != "acme" {
+		t.Errorf("the key is held by %q, %v", holder.Name, err)
+	}
+}

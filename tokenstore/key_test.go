@@ -1,0 +1,109 @@
+package tokenstore
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
+)
+
+// Where a record stands is stored data too: under another key it is lost.
+func TestGoldensOfKeys(t *testing.T) {
+	digest := secret.Digest(bytes.Repeat([]byte{0xd1}, 32))
+	digits := strings.Repeat("d1", 32)
+	for name, test := range map[string]struct {
+		key  []byte
+		want string
+	}{
+		"token":          {tokenKey(digest), "74" + digits},
+		"link":           {linkKey(digest), "6c" + digits},
+		"management key": {managementKey(digest), "6d" + digits},
+		"accessor":       {accessorKey("tok_1"), "61" + "746f6b5f31"},
+		"use":            {useKey("tok_1"), "75" + "746f6b5f31"},
+		"epoch":          {epochKey("home"), "65" + "686f6d65" + "00"},
+		"recipient":      {recipientKey("home", "rcp_1"), "72" + "686f6d65" + "00" + "7263705f31"},
+		"name":           {nameKey("home", "Acme"), "6e" + "686f6d65" + "00" + "61636d65"},
+		"audit":          {auditKey(at(9), []byte{1, 2}), "6a" + "1898ac0721aca000" + "0102"},
+	} {
+		if got := hex.EncodeToString(test.key); got != test.want {
+			t.Errorf("%s: key %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestNoRealmSeesInsideAnother(t *testing.T) {
+	for kind, key := range map[byte][]byte{
+		keyRecipient: recipientKey("homestead", "x"),
+		keyName:      nameKey("homestead", "x"),
+	} {
+		if !bytes.HasPrefix(key, realmPrefix(kind, "homestead")) || bytes.HasPrefix(key, realmPrefix(kind, "home")) {
+			t.Errorf("a scan of realm home finds %q, or one of homestead does not", key)
+		}
+	}
+}
+
+func TestAuditKeysStandInTheOrderOfTime(t *testing.T) {
+	if bytes.Compare(auditKey(at(9), []byte{0xff}), auditKey(at(10), nil)) >= 0 {
+		t.Error("an earlier entry comes later")
+	}
+}
+
+func TestDigestOfAnotherLengthIsRefused(t *testing.T) {
+	for _, n := range []int{0, 31, 33} {
+		if _, err := digestFrom(make([]byte, n)); !errors.Is(err, ErrRecord) {
+			t.Errorf("%d bytes: %v, want ErrRecord", n, err)
+		}
+	}
+}
+
+func TestValidName(t *testing.T) {
+	for _, good := range []string{
+		"a", "Acme", "acme.example-1_x", "a@b+c:d=(e)", "...", ".a", "~", "*", "$", "!", "[x]", "{x}", "|", "^", "`",
+		strings.Repeat("n", 255),
+	} {
+		if err := ValidName(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"", ".", "..", " ", "a b", "a\tb", "a\nb", "a\x00b", "a\x7fb", "a/b", `a\b`, "a%2fb", "a?b", "a#b", "a;b",
+		"a,b", `a"b`, "a'b", "a<b", "a>b", "a&b", "é", "\u212a", "a\xff", strings.Repeat("n", 256),
+	} {
+		if err := ValidName(bad); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%q: %v, want ErrInvalid", bad, err)
+		}
+	}
+}
+
+func TestValidRealm(t *testing.T) {
+	for _, good := range []string{"a", "home", "a-b_c.9", strings.Repeat("r", 64)} {
+		if err := ValidRealm(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "Home", "a b", "a/b", "a\x00", "é", "a:b", strings.Repeat("r", 65)} {
+		if err := ValidRealm(bad); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%q: %v, want ErrInvalid", bad, err)
+		}
+	}
+}
+
+func FuzzValidName(f *testing.F) {
+	f.Add("acme")
+	f.Add("a/b")
+	f.Add("\u212a")
+	f.Fuzz(func(t *testing.T, name string) {
+		if ValidName(name) != nil {
+			return
+		}
+		if strings.ContainsAny(name, "/\\%?#;,\"'<>& \x00\r\n") || len(name) > 255 {
+			t.Errorf("%q is accepted", name)
+		}
+		if folded := FoldName(name); len(folded) != len(name) || !strings.EqualFold(folded, name) || ValidName(folded) != nil {
+			t.Errorf("%q folds to %q", name, folded)
+		}
+	})
+}

@@ -1,0 +1,332 @@
+package tokenstore
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
+)
+
+const goldenFile = "testdata/records.golden"
+
+func at(hour int) time.Time { return time.Date(2026, time.March, 1, hour, 0, 0, 0, time.UTC) }
+
+func someDigest(text string) []byte {
+	d := secret.DigestOf(text)
+	return d[:]
+}
+
+// kinds are all kinds of records, each with its version and values that between
+// them fill every field.
+var kinds = []struct {
+	name    string
+	version byte
+	empty   func() any
+	values  []any
+}{
+	{"Token", versionToken, func() any { return new(Token) }, []any{
+		&Token{Accessor: "tok_1", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), IssuedAt: at(10), ExpiresAt: at(11)},
+		&Token{
+			Accessor: "tok_2", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), IssuedAt: at(10), ExpiresAt: at(11),
+			RotatedAt: at(12), RevokedAt: at(13), Epoch: 3,
+		},
+	}},
+	{"Index", versionIndex, func() any { return new(index) }, []any{
+		&index{Digest: someDigest("token")},
+		&index{Realm: "home", ID: "rcp_1"},
+	}},
+	{"Recipient", versionRecipient, func() any { return new(Recipient) }, []any{
+		&Recipient{ID: "rcp_1", Realm: "home", Name: "acme", CreatedAt: at(9), UpdatedAt: at(10)},
+		&Recipient{
+			ID: "rcp_1", Realm: "home", Name: "Acme", Comment: "Frühstück", Grants: []string{"sales", "finance/reports"},
+			TokenLifetime: 90 * 24 * time.Hour, Disabled: true, ManagementKey: someDigest("key"),
+			Slots: []Slot{
+				{Accessor: "tok_1", Digest: someDigest("token")},
+				{Accessor: "tok_2", Digest: someDigest("code"), Pending: true},
+			},
+			CreatedAt: at(9), UpdatedAt: at(10),
+		},
+	}},
+	{"Link", versionLink, func() any { return new(Link) }, []any{
+		&Link{Accessor: "tok_1", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), ExpiresAt: at(10), Sealed: []byte("sealed")},
+		&Link{
+			Accessor: "tok_1", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), ExpiresAt: at(10),
+			UsedAt: at(11), RevokedAt: at(12), Epoch: 2, NotAfter: at(13),
+		},
+	}},
+	{"Epoch", versionEpoch, func() any { return new(Epoch) }, []any{&Epoch{Number: 7, Ends: []time.Time{at(9), at(10)}}}},
+	{"Use", versionUse, func() any { return new(Use) }, []any{&Use{At: at(9), ClientIP: "192.0.2.1", UserAgent: "client/1"}}},
+	{"Audit", versionAudit, func() any { return new(AuditEntry) }, []any{&AuditEntry{
+		At: at(9), Actor: "local", Action: "createRecipient", Realm: "home", Subject: "rcp_1", Name: "acme",
+		Accessor: "tok_1", Detail: "grants: sales",
+	}}},
+	{"Topic", versionTopic, func() any { return new(Topic) }, []any{&Topic{Realm: "home", Subject: "rcp_1"}, &Topic{}}},
+}
+
+// goldens are the stored bytes of the file, by kind, oldest first.
+func goldens(t testing.TB) map[string][][]byte {
+	t.Helper()
+	file, err := os.Open(goldenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	all := map[string][][]byte{}
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if line := lines.Text(); line != "" && line[0] != '#' {
+			kind, text, _ := strings.Cut(line, " ")
+			data, err := hex.DecodeString(text)
+			if err != nil {
+				t.Fatalf("line %q: %v", line, err)
+			}
+			all[kind] = append(all[kind], data)
+		}
+	}
+	return all
+}
+
+// sameRecord compares records; times are the same instant.
+func sameRecord(a, b any) bool {
+	one, err := encode(0, a)
+	two, err2 := encode(0, b)
+	return err == nil && err2 == nil && string(one) == string(two)
+}
+
+// Lines are only ever added to the golden file: what a release has written, every
+// later one reads.
+func TestGoldensOfRecords(t *testing.T) {
+	stored := goldens(t)
+	for _, kind := range kinds {
+		var written [][]byte
+		for _, value := range kind.values {
+			data, err := encode(kind.version, value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written = append(written, data)
+			if !slices.ContainsFunc(stored[kind.name], func(old []byte) bool { return string(old) == string(data) }) {
+				t.Errorf("%s lacks a line, or the encoding has changed:\n%s %x", goldenFile, kind.name, data)
+			}
+		}
+		for i, old := range stored[kind.name] {
+			got := kind.empty()
+			if err := decode(old, kind.version, got); err != nil {
+				t.Errorf("%s, line %d: %v", kind.name, i+1, err)
+				continue
+			}
+			if !slices.ContainsFunc(kind.values, func(value any) bool { return sameRecord(got, value) }) {
+				t.Errorf("%s, line %d is read as %+v, which is none of the values", kind.name, i+1, got)
+			}
+		}
+	}
+}
+
+func TestEveryKindAndFieldOfRecordHasAGolden(t *testing.T) {
+	source, err := parser.ParseFile(token.NewFileSet(), "record.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	ast.Inspect(source, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		name, ok := strings.CutPrefix(spec.Names[0].Name, "version")
+		if !ok {
+			return true
+		}
+		found++
+		for _, kind := range kinds {
+			if kind.name == name {
+				return true
+			}
+		}
+		t.Errorf("records of version%s have no golden", name)
+		return true
+	})
+	if found != len(kinds) {
+		t.Errorf("record.go knows %d kinds of records, the test %d", found, len(kinds))
+	}
+	for _, kind := range kinds {
+		fields := reflect.TypeOf(kind.empty()).Elem()
+		for i := range fields.NumField() {
+			if !slices.ContainsFunc(kind.values, func(value any) bool {
+				return !reflect.ValueOf(value).Elem().Field(i).IsZero()
+			}) {
+				t.Errorf("no golden of %s fills %s", kind.name, fields.Field(i).Name)
+			}
+		}
+	}
+}
+
+func TestRecordThatCannotBeReadIsRefused(t *testing.T) {
+	for _, kind := range kinds {
+		good, err := encode(kind.version, kind.values[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		damaged := map[string][]byte{
+			"nothing":              {},
+			"no body":              {kind.version},
+			"the next version":     append([]byte{kind.version + 1}, good[1:]...),
+			"version zero":         append([]byte{0}, good[1:]...),
+			"one byte more":        append(slices.Clone(good), 0),
+			"another record after": append(slices.Clone(good), good[1:]...),
+			"not a map":            {kind.version, 0x01},
+			"an endless map":       {kind.version, 0xbf, 0xff},
+			"a key twice":          {kind.version, 0xa2, 0x01, 0x61, 'a', 0x01, 0x61, 'b'},
+			"a field of a map":     {kind.version, 0xa1, 0x01, 0xa0},
+			"a number far too big": {kind.version, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+		}
+		for name, data := range damaged {
+			if err := decode(data, kind.version, kind.empty()); !errors.Is(err, ErrRecord) {
+				t.Errorf("%s, %s: %v, want ErrRecord", kind.name, name, err)
+			}
+		}
+		for cut := 1; cut < len(good); cut++ {
+			if err := decode(good[:cut], kind.version, kind.empty()); !errors.Is(err, ErrRecord) {
+				t.Errorf("%s, cut after %d bytes: %v, want ErrRecord", kind.name, cut, err)
+			}
+		}
+	}
+}
+
+// A field that is missing has a zero value, and the zero value of some fields
+// opens: a token that never ends, an epoch that revoked nothing.
+func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
+	required := map[string][]string{
+		"Token":     {"Accessor", "Realm", "Subject", "ExpiresAt"},
+		"Link":      {"Accessor", "Realm", "Subject", "ExpiresAt"},
+		"Recipient": {"ID", "Realm", "Name"},
+		"Epoch":     {"Number", "Ends"},
+	}
+	for _, kind := range kinds {
+		for _, field := range required[kind.name] {
+			record := reflect.New(reflect.TypeOf(kind.empty()).Elem())
+			record.Elem().Set(reflect.ValueOf(kind.values[0]).Elem())
+			record.Elem().FieldByName(field).SetZero()
+			data, err := encode(kind.version, record.Interface())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := decode(data, kind.version, kind.empty()); !errors.Is(err, ErrRecord) {
+				t.Errorf("%s without %s: %v, want ErrRecord", kind.name, field, err)
+			}
+		}
+	}
+	for name, epoch := range map[string]Epoch{
+		"more ends than epochs": {Number: 1, Ends: []time.Time{at(9), at(10)}},
+		"an end that is zero":   {Number: 2, Ends: []time.Time{at(9), {}}},
+	} {
+		data, err := encode(versionEpoch, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := decode(data, versionEpoch, new(Epoch)); !errors.Is(err, ErrRecord) {
+			t.Errorf("epoch with %s: %v, want ErrRecord", name, err)
+		}
+	}
+	if err := decode([]byte{versionIndex, 0xa0}, versionIndex, new(index)); !errors.Is(err, ErrRecord) {
+		t.Errorf("an index that leads nowhere: %v, want ErrRecord", err)
+	}
+}
+
+// A record of a newer release with the same version has fields more, which this
+// one passes over.
+func TestFieldsOfANewerReleaseArePassedOver(t *testing.T) {
+	type tomorrow struct {
+		Use
+		More string `cbor:"90,keyasint"`
+	}
+	use := Use{At: at(9), ClientIP: "192.0.2.1"}
+	data, err := encode(versionUse, tomorrow{use, "new"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Use
+	if err := decode(data, versionUse, &got); err != nil || !sameRecord(got, use) {
+		t.Errorf("read as %+v, %v", got, err)
+	}
+}
+
+// What was written must be readable, or nobody could revoke it any more.
+func TestWhateverIsWrittenCanBeRead(t *testing.T) {
+	text := rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 12), func(b []byte) string { return string(b) })
+	rapid.Check(t, func(rt *rapid.T) {
+		written := Recipient{
+			ID: "rcp_1", Realm: "home", Name: "acme",
+			Comment: text.Draw(rt, "comment, not always UTF-8"), Grants: rapid.SliceOf(text).Draw(rt, "grants"),
+			TokenLifetime: time.Duration(rapid.Int64().Draw(rt, "lifetime")),
+			CreatedAt:     time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(rt, "time"), 0),
+		}
+		data, err := encode(versionRecipient, written)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		var read Recipient
+		if err := decode(data, versionRecipient, &read); err != nil || !sameRecord(written, read) {
+			rt.Fatalf("%+v is read as %+v, %v", written, read, err)
+		}
+	})
+	many := Recipient{ID: "rcp_1", Realm: "home", Name: "acme", Grants: make([]string, 300_000)}
+	data, err := encode(versionRecipient, many)
+	if err == nil {
+		err = decode(data, versionRecipient, new(Recipient))
+	}
+	if err != nil {
+		t.Errorf("%d grants: %v", len(many.Grants), err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, all := range goldens(f) {
+		for _, data := range all {
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, kind := range kinds {
+			record := kind.empty()
+			err := decode(data, kind.version, record)
+			if err != nil {
+				if !errors.Is(err, ErrRecord) {
+					t.Errorf("%s: %v is not ErrRecord", kind.name, err)
+				}
+				continue
+			}
+			// What was accepted is safe to use, and stands once it is written again.
+			switch r := record.(type) {
+			case *Token:
+				if r.end(r.ExpiresAt, Epoch{}) == nil {
+					t.Errorf("a token outlives its expiry: %+v", r)
+				}
+			case *Epoch:
+				for n := range min(r.Number, 100) {
+					if r.ended(n).IsZero() {
+						t.Errorf("epoch %d did not end: %+v", n, r)
+					}
+				}
+			}
+			again, err := encode(kind.version, record)
+			if err == nil {
+				err = decode(again, kind.version, kind.empty())
+			}
+			if err != nil {
+				t.Errorf("%s, written again: %v", kind.name, err)
+			}
+		}
+	})
+}
