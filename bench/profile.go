@@ -13,7 +13,7 @@ import (
 )
 
 // profileTime is how long a profile is taken, from the start of a round.
-const profileTime = 5 * time.Second
+const profileTime = 15 * time.Second
 
 // profiled runs a measurement and, in round 1 if a folder for profiles is given,
 // takes CPU profiles of the two servers meanwhile.

@@ -67,7 +67,7 @@ func latencyOf(samples []sample) string {
 }
 
 var sizeHead = []string{
-	"tokens", "filled in", "start to first answer", "resident at start, MiB", "after the load, MiB", "+ mapped files, MiB", "look-up µs",
+	"tokens", "filled in", "start to first answer", "resident at start, MiB", "after the load, MiB", "+ mapped files, MiB", "look-up, CPU µs",
 }
 
 // size is what a store of some size costs.
@@ -75,7 +75,7 @@ type size struct {
 	tokens                uint64
 	filled, start         time.Duration
 	atStart, afterTheLoad memory
-	lookup                float64 // microseconds
+	lookup                float64 // microseconds of CPU time
 }
 
 func (s size) row() []string {

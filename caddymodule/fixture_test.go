@@ -251,6 +251,7 @@ func adaptTo(t *testing.T, caddyfile string) []byte {
 	}
 	return adapted
 }
+
 func observe(level zapcore.Level) (*zap.Logger, *observer.ObservedLogs) {
 	core, logs := observer.New(level)
 	return zap.New(core), logs

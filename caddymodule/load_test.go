@@ -169,7 +169,7 @@ func TestFailedReloadLeavesTheRunningGateway(t *testing.T) {
 	g := startGateway(t)
 	for name, configuration := range map[string][]byte{
 		"fails to provision": config(t, storeApp(g.stores)+","+httpApp(`{"handle": [`+gateJSON("", `, "max_tokens": 1`)+`]}`)),
-		"fails to start": config(t, storeApp(g.stores)+","+httpApp(`{"handle": [`+gateJSON("", "")+","+gateJSON("", "")+`]}`)),
+		"fails to start":     config(t, storeApp(g.stores)+","+httpApp(`{"handle": [`+gateJSON("", "")+","+gateJSON("", "")+`]}`)),
 	} {
 		if err := caddy.Load(configuration, true); err == nil {
 			t.Fatalf("%s: it loads", name)

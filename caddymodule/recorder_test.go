@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
@@ -239,4 +238,3 @@ func TestSchemesHeadersReachARecordedAnswer(t *testing.T) {
 		t.Errorf("X-Fresh is %q", got)
 	}
 }
-

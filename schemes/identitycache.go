@@ -3,7 +3,6 @@ package schemes
 import (
 	"container/list"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
@@ -18,9 +17,8 @@ type CacheKey struct {
 }
 
 // IdentityCache remembers who a credential turned out to be, never what it may
-// do, and never that it is unknown. It is bounded: what was not used for the
-// longest time goes first, roughly (a hit leaves a mark and moves nothing, so that
-// hits run beside each other and touch little memory). Nothing is answered after the identity's expiry, after a change of the
+// do, and never that it is unknown. It is bounded: the least recently used go
+// first. Nothing is answered after the identity's expiry, after a change of the
 // store that touched its subject, or while the store's changes are not known.
 //
 // An identity carries the revision at which it was read. A look-up that raced a
@@ -30,10 +28,10 @@ type IdentityCache struct {
 	store  *tokenstore.Store
 	cancel func()
 
-	mu       sync.RWMutex
+	mu       sync.Mutex
 	entries  map[CacheKey]*list.Element
 	bySubj   map[subject]map[*list.Element]struct{}
-	recent   *list.List // of *cached, the next to go at the back
+	recent   *list.List // of *cached, most recently used first
 	capacity int
 
 	// invalid holds, for subjects and realms that changed, the revision since
@@ -50,7 +48,6 @@ type cached struct {
 	key      CacheKey
 	subject  subject
 	identity *Identity
-	used     atomic.Bool // since it came to the front of the list
 }
 
 // DefaultCacheCapacity is how many identities are kept: some 80 MB where each
@@ -86,20 +83,19 @@ func (c *IdentityCache) Get(key CacheKey, now time.Time) *Identity {
 	if !c.store.Fresh() {
 		return nil
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	element, ok := c.entries[key]
 	if !ok {
 		return nil
 	}
-	entry := element.Value.(*cached)
-	if expiry := entry.identity.Expiry; !expiry.IsZero() && !now.Before(expiry) {
-		return nil // it goes when its turn comes
+	identity := element.Value.(*cached).identity
+	if !identity.Expiry.IsZero() && !now.Before(identity.Expiry) {
+		c.remove(element)
+		return nil
 	}
-	if !entry.used.Load() { // a write would take the memory from other processors
-		entry.used.Store(true)
-	}
-	return entry.identity
+	c.recent.MoveToFront(element)
+	return identity
 }
 
 // Add caches an identity that was read at a revision of the store.
@@ -113,27 +109,14 @@ func (c *IdentityCache) Add(key CacheKey, identity *Identity, read tokenstore.Re
 	if old, ok := c.entries[key]; ok {
 		c.remove(old)
 	}
-	if c.recent.Len() == c.capacity {
-		c.evict() // first: where all are in use, the new one would be found idle
-	}
-	element := c.recent.PushFront(&cached{key: key, subject: subj, identity: identity})
+	element := c.recent.PushFront(&cached{key, subj, identity})
 	c.entries[key] = element
 	if c.bySubj[subj] == nil {
 		c.bySubj[subj] = make(map[*list.Element]struct{}, 1)
 	}
 	c.bySubj[subj][element] = struct{}{}
-}
-
-// evict removes one entry: the first from the back that was not used since it was
-// last passed by.
-func (c *IdentityCache) evict() {
-	for {
-		oldest := c.recent.Back()
-		if !oldest.Value.(*cached).used.Swap(false) {
-			c.remove(oldest)
-			return
-		}
-		c.recent.MoveToFront(oldest)
+	if c.recent.Len() > c.capacity {
+		c.remove(c.recent.Back())
 	}
 }
 
@@ -171,8 +154,8 @@ func (c *IdentityCache) Invalidate(topic tokenstore.Topic, at tokenstore.Revisio
 
 // Len returns how many identities are cached.
 func (c *IdentityCache) Len() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.recent.Len()
 }
 

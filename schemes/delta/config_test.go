@@ -23,7 +23,7 @@ func TestConfigurationsWithoutFault(t *testing.T) {
 		"shortest lives":         func(c *Config) { c.TokenLifetime, c.ActivationLifetime = time.Second, time.Second },
 		"longest lives":          func(c *Config) { c.TokenLifetime, c.ActivationLifetime = longest, longest },
 		"three tokens":           func(c *Config) { c.MaxTokens = 3 },
-		"scopes need an issuer":  func(c *Config) { c.CredentialsAPI.ReadScope = "" },
+		"no scope, no issuer":    func(c *Config) { c.CredentialsAPI.ReadScope = "" },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {

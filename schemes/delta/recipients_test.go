@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -168,5 +170,51 @@ func TestOperatorsErrors(t *testing.T) {
 		if !errors.Is(err, errBroken) {
 			t.Errorf("without a store: %v", err)
 		}
+	}
+}
+
+// With another master key a waiting link cannot be shown. Nothing is made up, and
+// a rotation mends it.
+func TestLinkSealedWithALostMasterKey(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	created, key := s.recipient("acme")
+	s.backend.Sealer = secret.NewSealer(secret.NewMasterKey())
+	call := &schemes.Call{Request: request("GET", apiPath, ""), Identity: &schemes.Identity{
+		Subject: created.Recipient.ID, Name: "acme", Roles: []string{roleRead},
+	}}
+	a := &answer{call: call}
+	var refusal *schemes.Refusal
+	err := s.serveCredentials(a, call)
+	if err == nil || errors.As(err, &refusal) || !strings.Contains(err.Error(), "master key") || strings.Contains(err.Error(), "gha_") {
+		t.Errorf("got %v", err)
+	}
+	list := s.api(key, "POST", expiry("0")).list(t)
+	wantCredentials(t, list, "ACTIVE+link")
+	s.follow(*list[0].ActivationLink)
+}
+
+// A sealed code that is moved to another record opens nothing there.
+func TestSealedCodeIsBoundToItsLink(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.recipient("acme")
+	s.recipient("beta")
+	_, acme, err := s.backend.Store.Credentials(t.Context(), "partners", "acme")
+	must(t, err)
+	_, beta, err := s.backend.Store.Credentials(t.Context(), "partners", "beta")
+	must(t, err)
+	moved := tokenstore.Credential{Slot: beta[0].Slot, Link: acme[0].Link}
+	if link, err := s.LinkURL(moved); err == nil {
+		t.Errorf("beta is shown acme's link %s", link)
+	}
+	if _, err := s.LinkURL(acme[0]); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.with(func(c *Config) { c.Realm = "others" }).LinkURL(acme[0]); err == nil {
+		t.Error("another realm opens it")
+	}
+	if raw, err := json.Marshal(acme[0].Link); err != nil || strings.Contains(string(raw), "gha_") {
+		t.Errorf("the code is stored in clear: %s, %v", raw, err)
 	}
 }
