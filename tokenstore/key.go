@@ -100,6 +100,9 @@ func ValidName(name string) error {
 			return fmt.Errorf("%w: a recipient's name takes letters, digits and . _ - @ + : = ( ) and the like, no spaces or separators", ErrInvalid)
 		}
 	}
+	if strings.HasPrefix(FoldName(name), RecipientIDPrefix) {
+		return fmt.Errorf("%w: a recipient's name cannot begin like an id, with %s", ErrInvalid, RecipientIDPrefix)
+	}
 	if name == "." || name == ".." {
 		return fmt.Errorf("%w: a recipient's name cannot be a dot segment", ErrInvalid)
 	}

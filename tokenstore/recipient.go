@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
@@ -75,6 +76,15 @@ func (s *Store) CreateRecipient(ctx context.Context, n NewRecipient, actor strin
 		return t.auditRecipient(recipient, actor, "createRecipient", "")
 	})
 	return recipient, err
+}
+
+// RecipientIDPrefix begins every recipient's id and no name. Wherever this
+// package takes a recipient's name it also takes its id: an operation by id never
+// meets a later recipient that has been given the name.
+const RecipientIDPrefix = "rcp_"
+
+func isRecipientID(name string) bool {
+	return strings.HasPrefix(name, RecipientIDPrefix) && len(name) <= maxNameLength
 }
 
 // Recipient returns the recipient of a name; case does not count. ErrNotFound.
@@ -204,18 +214,21 @@ func (s *Store) DeleteRecipient(ctx context.Context, realm, name, actor string) 
 	return recipient, err
 }
 
+// recipientByName reads the recipient of a name, or of an id.
 func recipientByName(r Reader, realm, name string) (Recipient, error) {
 	var (
-		at        index
+		at        = index{ID: name}
 		recipient Recipient
 	)
-	// Folding turns some letters beyond ASCII into ASCII ones (the Kelvin sign
-	// into k), so a name that nobody can have must not be looked up.
-	if ValidName(name) != nil {
-		return recipient, ErrNotFound
-	}
-	if err := get(r, nameKey(realm, name), versionIndex, &at); err != nil {
-		return recipient, err
+	if !isRecipientID(name) {
+		// Folding turns some letters beyond ASCII into ASCII ones (the Kelvin sign
+		// into k), so a name that nobody can have must not be looked up.
+		if ValidName(name) != nil {
+			return recipient, ErrNotFound
+		}
+		if err := get(r, nameKey(realm, name), versionIndex, &at); err != nil {
+			return recipient, err
+		}
 	}
 	return recipient, get(r, recipientKey(realm, at.ID), versionRecipient, &recipient)
 }

@@ -61,47 +61,44 @@ func (s *Scheme) serveCredentials(w http.ResponseWriter, call *schemes.Call) err
 	if role == roleWrite && call.EarlyData {
 		return schemes.TooEarly()
 	}
-	live, err := s.changeCredentials(w, call)
+	recipient, live, err := s.changeCredentials(w, call)
 	if err != nil {
 		return err
 	}
-	return s.writeCredentials(w, live)
+	return s.writeCredentials(w, recipient, live)
 }
 
-func (s *Scheme) changeCredentials(w http.ResponseWriter, call *schemes.Call) (live []tokenstore.Credential, err error) {
+// changeCredentials does what is asked, to the recipient that the caller was
+// identified as: by its id, since another may have been given the name meanwhile.
+func (s *Scheme) changeCredentials(w http.ResponseWriter, call *schemes.Call) (recipient tokenstore.Recipient, live []tokenstore.Credential, err error) {
 	ctx := call.Request.Context()
 	backend, err := s.open(ctx)
 	if err != nil {
-		return nil, schemes.Unavailable(err)
+		return recipient, nil, schemes.Unavailable(err)
 	}
 	var (
-		realm, name = s.config.Realm, call.Identity.Name
-		actor       = "recipient " + name
-		in          time.Duration
-		recipient   tokenstore.Recipient
+		realm, id = s.config.Realm, call.Identity.Subject
+		actor     = "recipient " + call.Identity.Name
+		in        time.Duration
 	)
 	if call.Request.Method != http.MethodGet {
 		var refusal *schemes.Refusal
 		if in, refusal = expiryFrom(http.MaxBytesReader(w, call.Request.Body, maxBody)); refusal != nil {
-			return nil, refusal
+			return recipient, nil, refusal
 		}
 	}
 	switch call.Request.Method {
 	case http.MethodGet:
-		recipient, live, err = backend.Store.Credentials(ctx, realm, name)
+		recipient, live, err = backend.Store.Credentials(ctx, realm, id)
 	case http.MethodPost:
-		recipient, live, err = s.rotate(ctx, backend, name, in, actor)
+		recipient, live, err = s.rotate(ctx, backend, id, in, actor)
 	default:
-		recipient, live, err = backend.Store.Shorten(ctx, realm, name, in, actor)
-	}
-	if err == nil && recipient.ID != call.Identity.Subject {
-		// Another recipient has had the name since the caller was identified.
-		err = tokenstore.ErrNotFound
+		recipient, live, err = backend.Store.Shorten(ctx, realm, id, in, actor)
 	}
 	if err != nil {
-		return nil, credentialsRefusal(err)
+		return recipient, nil, credentialsRefusal(err)
 	}
-	return live, nil
+	return recipient, live, nil
 }
 
 func credentialsRefusal(err error) *schemes.Refusal {
@@ -118,7 +115,7 @@ func credentialsRefusal(err error) *schemes.Refusal {
 	}
 }
 
-func (s *Scheme) writeCredentials(w http.ResponseWriter, live []tokenstore.Credential) error {
+func (s *Scheme) writeCredentials(w http.ResponseWriter, recipient tokenstore.Recipient, live []tokenstore.Credential) error {
 	list := make([]credential, 0, len(live))
 	for _, c := range live {
 		item := credential{ID: c.Accessor, Status: statusActive, CreatedAt: rfc3339(c.CreatedAt())}
@@ -135,7 +132,7 @@ func (s *Scheme) writeCredentials(w http.ResponseWriter, live []tokenstore.Crede
 				return err
 			}
 			item.ActivationLink = &link
-			item.ExpiresAt = rfc3339(s.earliestEnd(c))
+			item.ExpiresAt = rfc3339(s.earliestEnd(recipient, c))
 		}
 		list = append(list, item)
 	}
@@ -150,8 +147,12 @@ func (s *Scheme) writeCredentials(w http.ResponseWriter, live []tokenstore.Crede
 
 // earliestEnd is when the token of a pending link ends at the earliest: used at
 // once, and bounded if a later change shortened it.
-func (s *Scheme) earliestEnd(c tokenstore.Credential) time.Time {
-	end := c.Link.CreatedAt.Add(s.config.TokenLifetime)
+func (s *Scheme) earliestEnd(recipient tokenstore.Recipient, c tokenstore.Credential) time.Time {
+	lifetime := recipient.TokenLifetime
+	if lifetime == 0 {
+		lifetime = s.config.TokenLifetime
+	}
+	end := c.Link.CreatedAt.Add(lifetime)
 	if !c.Link.NotAfter.IsZero() && c.Link.NotAfter.Before(end) {
 		return c.Link.NotAfter
 	}

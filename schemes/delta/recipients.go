@@ -45,7 +45,7 @@ func (s *Scheme) Create(ctx context.Context, order Order, actor string) (Created
 	}
 	link, code := s.newLink(backend)
 	n := tokenstore.NewRecipient{
-		ID: secret.NewID("rcp_"), Realm: s.config.Realm, Name: order.Name, Comment: order.Comment,
+		ID: secret.NewID(tokenstore.RecipientIDPrefix), Realm: s.config.Realm, Name: order.Name, Comment: order.Comment,
 		Grants: grants, TokenLifetime: order.TokenLifetime, Link: link,
 	}
 	var created Created
