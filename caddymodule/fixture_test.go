@@ -184,6 +184,7 @@ func (g *gateway) activate(link any) string {
 type stubStore struct {
 	key, options string
 	fail         func() error // nil: Open succeeds
+	changing     func()       // called while it opens and closes, unless nil
 
 	opened, closed atomic.Int32
 	open           atomic.Int32 // how many are open now
@@ -199,6 +200,9 @@ func (s *stubStore) Open(*slog.Logger) (tokenstore.Driver, error) {
 		if err := s.fail(); err != nil {
 			return nil, err
 		}
+	}
+	if s.changing != nil {
+		s.changing()
 	}
 	s.opened.Add(1)
 	if s.open.Add(1) > 1 {
@@ -227,6 +231,9 @@ func (d *stubDriver) PruneChanges(context.Context, tokenstore.Revision) error { 
 func (d *stubDriver) Exclusive() bool { return true }
 
 func (d *stubDriver) Close() error {
+	if d.store.changing != nil {
+		d.store.changing()
+	}
 	d.store.open.Add(-1)
 	d.store.closed.Add(1)
 	return nil

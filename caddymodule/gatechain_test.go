@@ -31,6 +31,7 @@ func TestGateBehindGateFailsToLoad(t *testing.T) {
 
 		{"in two matched routes", []string{on("/x", route(first)), on("/y", route(second))}, true},
 		{"in two routes of a group", []string{grouped(on("/x", route(first))), grouped(route(second))}, true},
+		{"behind a route of a group that may be passed by", []string{grouped(on("/x", route())), grouped(route(first)), on("/x", route(second))}, true},
 		{"in a matched subroute, and after it", []string{on("/x", route(sub(route(first)))), on("/y", route(second))}, true},
 		{"one", []string{route(first)}, true},
 	} {

@@ -117,7 +117,27 @@ func TestFailedOpenIsTriedAgain(t *testing.T) {
 
 // The pool forgets a store before it is closed. What then makes a new entry of the
 // same directory must wait for the close, or the directory is in use.
-func TestOpenWaitsForTheClose(t *testing.T) {
+func TestOpenAndCloseHoldTheLockOfTheDirectory(t *testing.T) {
+	store := &stubStore{key: t.Name()}
+	changes := 0
+	store.changing = func() {
+		changes++
+		if lock := lockOf(store.key); lock.TryLock() {
+			lock.Unlock()
+			t.Error("another entry could open it meanwhile")
+		}
+	}
+	ref := hold(t, store)
+	if _, err := ref.pool.open(); err != nil {
+		t.Fatal(err)
+	}
+	ref.mustRelease(t)
+	if changes != 2 {
+		t.Errorf("opened and closed %d times", changes)
+	}
+}
+
+func TestOneIsOpenHoweverManyHoldAndRelease(t *testing.T) {
 	store := &stubStore{key: t.Name()}
 	const users, rounds = 4, 300
 	var group sync.WaitGroup

@@ -29,7 +29,7 @@ func revokeOneRealm(t *testing.T, s *site) {
 	if err := s.RevokeRealm(t.Context(), home, actor); err != nil {
 		t.Fatal(err)
 	}
-	revoked := fmt.Sprintf("revoked at %d", s.clock.now().Unix())
+	revoked := "revoked at " + unix(s.clock.now())
 	s.wantToken(t, home, "home-0", revoked)
 	s.wantToken(t, home, "home-1", revoked) // in its overlap
 	s.wantLink(t, home, "home-2", errLinkOver)
@@ -53,7 +53,7 @@ func revokeRealmTwice(t *testing.T, s *site) {
 	s.create(t, home, "acme")
 	s.activate(t, home, "acme")
 	s.clock.advance(time.Minute)
-	revoked := fmt.Sprintf("revoked at %d", s.clock.now().Unix())
+	revoked := "revoked at " + unix(s.clock.now())
 	for range 3 {
 		if err := s.RevokeRealm(t.Context(), home, actor); err != nil {
 			t.Fatal(err)
@@ -76,7 +76,7 @@ func sameName(t *testing.T, s *site) {
 	if _, err := s.DeleteRecipient(t.Context(), home, "acme", actor); err != nil {
 		t.Fatal(err)
 	}
-	revoked := fmt.Sprintf("revoked at %d", s.clock.now().Unix())
+	revoked := "revoked at " + unix(s.clock.now())
 	s.clock.advance(time.Minute)
 	later := tokenstore.NewRecipient{ID: "another", Realm: home, Name: "ACME", Link: link("later")}
 	if _, err := s.CreateRecipient(t.Context(), later, actor); err != nil {
@@ -117,5 +117,5 @@ func rename(t *testing.T, s *site) {
 	if _, err := s.Revoke(t.Context(), home, "apex", actor); err != nil {
 		t.Fatal(err)
 	}
-	s.wantToken(t, home, "acme", fmt.Sprintf("revoked at %d", s.clock.now().Unix()))
+	s.wantToken(t, home, "acme", "revoked at "+unix(s.clock.now()))
 }

@@ -99,16 +99,20 @@ func pruneEnded(t *testing.T, s *site) {
 
 func pruneKeepsLive(t *testing.T, s *site) {
 	const long = 400 * 24 * time.Hour
-	s.create(t, home, "acme")
+	used, patient := link("acme"), link("patient")
+	used.Lifetime, patient.Lifetime = 2*long, long
+	for _, l := range []tokenstore.NewLink{used, patient} {
+		_, err := s.CreateRecipient(t.Context(), tokenstore.NewRecipient{
+			ID: "id of " + l.Accessor, Realm: home, Name: l.Accessor, Link: l,
+		}, actor)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	if _, err := s.Activate(t.Context(), home, codeOf("acme"), tokenOf("acme"), long); err != nil {
 		t.Fatal(err)
 	}
 	s.Touch("acme", "192.0.2.7", "client")
-	patient := link("patient")
-	patient.Lifetime = long
-	if _, err := s.CreateRecipient(t.Context(), tokenstore.NewRecipient{ID: "id", Realm: home, Name: "patient", Link: patient}, actor); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := s.ChangeRecipient(t.Context(), home, "acme", actor, "disableRecipient",
 		func(r *tokenstore.Recipient) (string, error) { r.Disabled = true; return "", nil }); err != nil {
 		t.Fatal(err) // a disabled recipient may come back

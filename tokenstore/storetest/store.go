@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ func RunStore(t *testing.T, f Factory) {
 		tests []storeTest
 	}{
 		{"contention", contentionTests},
+		{"lifecycle", lifecycleTests},
 		{"feed", announcementTests},
 		{"retention", retentionTests},
 		{"realm", realmTests},
@@ -132,6 +134,8 @@ func (s *site) valid(t testing.TB, realm, link string) bool {
 	_, err := s.TokenHolder(t.Context(), realm, tokenOf(link))
 	return err == nil
 }
+
+func unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
 // wantToken demands what the token of a link gets: "valid", or an outcome.
 func (s *site) wantToken(t testing.TB, realm, link, want string) {

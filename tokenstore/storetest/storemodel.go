@@ -211,7 +211,7 @@ func (m *storeModel) shortenOne(rt *rapid.T) {
 	in := someTime.Draw(rt, "in")
 	_, _, err := m.Shorten(rt.Context(), realm, name, in, actor)
 	if known(rt, o, err); o != nil {
-		m.shorten(o, in)
+		m.ledger.shorten(o, in)
 	}
 }
 
