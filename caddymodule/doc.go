@@ -11,11 +11,12 @@
 //	app.go, storepool.go, badger.go   the app, and the store that outlives reloads
 //	gate.go, gatechain.go             the handler and its life, and that it stands alone
 //	answer.go, recorder.go            the answer: streamed, or read and rewritten
-//	delta.go                          the delta scheme as configuration
+//	delta.go, issuerpool.go           the delta scheme as configuration, and its issuer
 //	caddyfile.go                      directive and global option
 //	admin.go, adminrecipients.go, admintokens.go   what operators do, as HTTP
 //	command*.go                       the same as commands
-//	audit.go, metrics.go, redact.go   what is told of a decision, and what is not
+//	audit.go, metrics.go, redact.go, accesslog.go, processlog.go
+//	                                  what is told of a decision, and what is not
 //
 // It is the only package that imports Caddy. Only the module's root may import
 // it, for its registrations.

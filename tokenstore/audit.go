@@ -27,9 +27,10 @@ type AuditEntry struct {
 // never make transactions conflict.
 func (t *transaction) audit(entry AuditEntry) error {
 	entry.At = t.now
+	// By the nanosecond, so that entries of one second keep their order.
 	unique := make([]byte, 8)
 	_, _ = rand.Read(unique) // never fails (crypto/rand, since Go 1.24)
-	return put(t, auditKey(t.now, unique), versionAudit, entry)
+	return put(t, auditKey(t.at, unique), versionAudit, entry)
 }
 
 // Audit returns up to limit entries after the cursor, in the order of time. An

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 )
@@ -79,8 +81,23 @@ func digestFrom(b []byte) (secret.Digest, error) {
 }
 
 // FoldName is the form in which names are compared: case does not count
-// (Delta Sharing protocol, names are case-insensitive).
-func FoldName(name string) string { return strings.ToLower(name) }
+// (Delta Sharing protocol, names are case-insensitive). A letter beyond ASCII
+// never becomes one of ASCII: Go's lower case of the Kelvin sign is k, and that of
+// a dotted capital I is i, but other languages' is not, and two names that a server
+// tells apart must not be one here.
+func FoldName(name string) string {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return strings.Map(func(r rune) rune {
+				if lower := unicode.ToLower(r); r < utf8.RuneSelf || lower >= utf8.RuneSelf {
+					return lower
+				}
+				return r
+			}, name)
+		}
+	}
+	return strings.ToLower(name)
+}
 
 // ErrInvalid says that an argument is not acceptable; the text says why.
 var ErrInvalid = errors.New("invalid")
@@ -88,23 +105,25 @@ var ErrInvalid = errors.New("invalid")
 // maxNameLength is the limit of the Delta Sharing protocol for names, in bytes.
 const maxNameLength = 255
 
-// ValidName checks the name of a recipient: 1 to 255 visible ASCII characters
-// without those that separate things in paths, headers, lists and shells. It
-// may then stand in a header, a URL and a log line as it is.
+// ValidName checks the name of a recipient: 1 to 255 of the letters a-z and A-Z,
+// digits, and . _ - @ + : = ~, not beginning with a hyphen or like an id. It may
+// then stand in a header, a URL, a log line and a command as it is.
 func ValidName(name string) error {
 	if name == "" || len(name) > maxNameLength {
 		return fmt.Errorf("%w: a recipient's name has 1 to %d characters", ErrInvalid, maxNameLength)
 	}
 	for _, c := range []byte(name) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`/\%?#;,"'<>&`, c) >= 0 {
-			return fmt.Errorf("%w: a recipient's name takes letters, digits and . _ - @ + : = ( ) and the like, no spaces or separators", ErrInvalid)
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("._-@+:=~", c) >= 0) {
+			return fmt.Errorf("%w: a recipient's name takes letters, digits and . _ - @ + : = ~", ErrInvalid)
 		}
 	}
-	if strings.HasPrefix(FoldName(name), RecipientIDPrefix) {
-		return fmt.Errorf("%w: a recipient's name cannot begin like an id, with %s", ErrInvalid, RecipientIDPrefix)
-	}
-	if name == "." || name == ".." {
+	switch {
+	case name == "." || name == "..":
 		return fmt.Errorf("%w: a recipient's name cannot be a dot segment", ErrInvalid)
+	case name[0] == '-':
+		return fmt.Errorf("%w: a recipient's name cannot begin with a hyphen, like an option", ErrInvalid)
+	case strings.HasPrefix(FoldName(name), RecipientIDPrefix):
+		return fmt.Errorf("%w: a recipient's name cannot begin like an id, with %s", ErrInvalid, RecipientIDPrefix)
 	}
 	return nil
 }

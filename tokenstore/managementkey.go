@@ -37,8 +37,7 @@ func (s *Store) ManagementKeyHolder(ctx context.Context, realm string, key secre
 			return err
 		}
 		// The record of the recipient is what counts, the index only leads to it.
-		held, err := digestFrom(recipient.ManagementKey)
-		if err != nil || !held.Equal(key) {
+		if !recipient.HoldsManagementKey(key) {
 			return ErrNotFound
 		}
 		return nil
@@ -47,6 +46,12 @@ func (s *Store) ManagementKeyHolder(ctx context.Context, realm string, key secre
 		return Recipient{}, err
 	}
 	return recipient, nil
+}
+
+// HoldsManagementKey tells whether a key, by its digest, is the recipient's.
+func (r *Recipient) HoldsManagementKey(key secret.Digest) bool {
+	held, err := digestFrom(r.ManagementKey)
+	return err == nil && held.Equal(key)
 }
 
 func (t *transaction) setManagementKey(recipient *Recipient, key *secret.Digest) error {

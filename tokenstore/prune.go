@@ -37,11 +37,13 @@ func (s *Store) Prune(ctx context.Context) (removed int, err error) {
 }
 
 // pruneKind pages through all records of a kind and removes, in the transaction
-// that read them again, those of which remove says so.
+// that read them again, those of which remove says so. A record that cannot be
+// read is left alone, and reported at the end.
 func (s *Store) pruneKind(ctx context.Context, kind byte, remove func(*transaction, Entry) (bool, error)) (int, error) {
 	var (
-		removed int
-		after   []byte
+		removed    int
+		after      []byte
+		unreadable error
 	)
 	for {
 		var page []Entry
@@ -50,13 +52,17 @@ func (s *Store) pruneKind(ctx context.Context, kind byte, remove func(*transacti
 			return err
 		})
 		if err != nil || len(page) == 0 {
-			return removed, err
+			return removed, errors.Join(unreadable, err)
 		}
 		var inBatch int
 		err = s.update(ctx, func(t *transaction) error {
 			inBatch = 0
 			for _, entry := range page {
 				gone, err := remove(t, entry)
+				if errors.Is(err, ErrRecord) {
+					unreadable = err
+					continue
+				}
 				if err != nil {
 					return err
 				}
@@ -67,12 +73,12 @@ func (s *Store) pruneKind(ctx context.Context, kind byte, remove func(*transacti
 			return nil
 		})
 		if err != nil {
-			return removed, err
+			return removed, errors.Join(unreadable, err)
 		}
 		removed += inBatch
 		after = page[len(page)-1].Key
 		if len(page) < pruneBatch {
-			return removed, nil
+			return removed, unreadable
 		}
 	}
 }

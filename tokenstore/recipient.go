@@ -194,7 +194,11 @@ func (s *Store) DeleteRecipient(ctx context.Context, realm, name, actor string) 
 		if recipient, err = recipientByName(t, realm, name); err != nil {
 			return err
 		}
-		if err := t.revokeCredentials(&recipient); err != nil {
+		live, err := credentials(t, recipient, t.now)
+		if err != nil {
+			return err
+		}
+		if err := t.revokeCredentials(&recipient, live); err != nil {
 			return err
 		}
 		if err := t.setManagementKey(&recipient, nil); err != nil {

@@ -13,9 +13,10 @@ import (
 var ErrRecord = errors.New("stored record cannot be read")
 
 // Record versions. A stored value is one byte of version and the record as
-// deterministic CBOR (RFC 8949 section 4.2) with integer keys. Adding a field
-// with a zero default keeps the version; anything else takes the next one, and
-// decode learns to read both. testdata/records.golden holds one of each.
+// deterministic CBOR (RFC 8949 section 4.2) with integer keys. Any change takes the
+// next version, a new field too, and decode learns to read both: a release that
+// does not know a field might be passing over a restriction, and refuses the record
+// instead. testdata/records.golden holds one of each.
 const (
 	versionToken     = 1
 	versionIndex     = 1
@@ -41,6 +42,8 @@ var (
 		// do not exist, and text that came from outside may not be UTF-8.
 		MaxArrayElements: 1 << 20,
 		UTF8:             cbor.UTF8DecodeInvalid,
+		// See above: what is not known is not passed over.
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 	}.DecMode())
 )
 

@@ -8,8 +8,19 @@ import (
 // Revoke ends every token and the pending link of a recipient at once. Its
 // grants and its management key stay. ErrNotFound.
 func (s *Store) Revoke(ctx context.Context, realm, name, actor string) (Recipient, error) {
+	return s.revoke(ctx, realm, name, nil, actor)
+}
+
+func (s *Store) revoke(ctx context.Context, realm, name string, check Check, actor string) (Recipient, error) {
 	return s.withRecipient(ctx, realm, name, func(t *transaction, recipient *Recipient) error {
-		if err := t.revokeCredentials(recipient); err != nil {
+		live, err := credentials(t, *recipient, t.now)
+		if err != nil {
+			return err
+		}
+		if err := check.ask(recipient, live); err != nil {
+			return err
+		}
+		if err := t.revokeCredentials(recipient, live); err != nil {
 			return err
 		}
 		return t.auditRecipient(*recipient, actor, "revokeRecipientTokens", "")
@@ -62,12 +73,9 @@ func (s *Store) RevokeToken(ctx context.Context, accessor, actor string) (TokenI
 }
 
 // revokeCredentials writes the end of each live credential and empties the slots.
-func (t *transaction) revokeCredentials(recipient *Recipient) error {
-	live, err := credentials(t, *recipient, t.now)
-	if err != nil {
-		return err
-	}
+func (t *transaction) revokeCredentials(recipient *Recipient, live []Credential) error {
 	for _, c := range live {
+		var err error
 		if c.Link != nil {
 			err = t.revokeLink(c)
 		} else {

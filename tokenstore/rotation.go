@@ -19,13 +19,29 @@ type Rotation struct {
 	// MaxTokens is how many valid tokens a recipient may hold, at least 2.
 	MaxTokens int
 	Link      NewLink
+	// Check is asked inside the transaction.
+	Check Check
+}
+
+// Check may refuse a change: it sees the recipient and its live credentials,
+// newest first, as the transaction found them, so that what was true when a
+// caller was identified is still true when it acts. It may run several times. Nil
+// refuses nothing.
+type Check func(Recipient, []Credential) error
+
+func (c Check) ask(recipient *Recipient, live []Credential) error {
+	if c == nil {
+		return nil
+	}
+	return c(*recipient, live)
 }
 
 // Rotate makes a new pending link. The tokens in use become rotated and end at
 // the latest after r.OldExpiresIn. A link that was never used is replaced: it
 // holds no token, so it neither counts nor becomes rotated (Databricks' rule,
-// without which a lost link would take a place). The errors are ErrNotFound,
-// ErrTooManyTokens and ErrInvalid.
+// without which a lost link would take a place). Ending all tokens at once leaves
+// room whatever their number. The errors are ErrNotFound, ErrTooManyTokens,
+// ErrInvalid and those of r.Check.
 func (s *Store) Rotate(ctx context.Context, realm, name string, r Rotation, actor string) (Recipient, []Credential, error) {
 	var live []Credential
 	if r.OldExpiresIn < 0 || r.OldExpiresIn > maxLifetime {
@@ -36,13 +52,10 @@ func (s *Store) Rotate(ctx context.Context, realm, name string, r Rotation, acto
 		if err != nil {
 			return err
 		}
-		issued := 0
-		for _, c := range old {
-			if c.Token != nil {
-				issued++
-			}
+		if err := r.Check.ask(recipient, old); err != nil {
+			return err
 		}
-		if issued >= r.MaxTokens {
+		if Issued(old) >= r.MaxTokens && r.OldExpiresIn > 0 {
 			return ErrTooManyTokens
 		}
 		kept, err := t.shorten(old, t.now.Add(r.OldExpiresIn), true)
@@ -62,21 +75,53 @@ func (s *Store) Rotate(ctx context.Context, realm, name string, r Rotation, acto
 	return recipient, live, err
 }
 
+// Issued counts the credentials that are tokens, not links that wait.
+func Issued(live []Credential) int {
+	n := 0
+	for _, c := range live {
+		if c.Token != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// ErrTokenInUse says that a recipient has fetched its credential and uses it.
+var ErrTokenInUse = errors.New("the recipient has fetched its credential; rotate to make a new link")
+
+// Relink makes a new pending link for a recipient that has no token in use; one
+// that waits is replaced. Rotated tokens keep what is left of their overlap. The
+// errors are ErrNotFound, ErrTokenInUse and ErrTooManyTokens.
+func (s *Store) Relink(ctx context.Context, realm, name string, maxTokens int, link NewLink, actor string) (Recipient, []Credential, error) {
+	return s.Rotate(ctx, realm, name, Rotation{
+		OldExpiresIn: maxLifetime, MaxTokens: maxTokens, Link: link,
+		Check: func(_ Recipient, live []Credential) error {
+			if len(live) > 0 && live[0].Token != nil && !live[0].Rotated() {
+				return ErrTokenInUse
+			}
+			return nil
+		},
+	}, actor)
+}
+
 // Shorten ends a recipient's tokens and its pending link at the latest after in;
-// zero revokes them at once. It returns what is still live. ErrNotFound,
-// ErrInvalid.
-func (s *Store) Shorten(ctx context.Context, realm, name string, in time.Duration, actor string) (Recipient, []Credential, error) {
+// zero revokes them at once. It returns what is still live. The errors are
+// ErrNotFound, ErrInvalid and those of check.
+func (s *Store) Shorten(ctx context.Context, realm, name string, in time.Duration, check Check, actor string) (Recipient, []Credential, error) {
 	if in < 0 || in > maxLifetime {
 		return Recipient{}, nil, fmt.Errorf("%w: the time until tokens expire is 0 seconds to 100 years", ErrInvalid)
 	}
 	if in < time.Second {
-		recipient, err := s.Revoke(ctx, realm, name, actor)
+		recipient, err := s.revoke(ctx, realm, name, check, actor)
 		return recipient, nil, err
 	}
 	var live []Credential
 	recipient, err := s.withRecipient(ctx, realm, name, func(t *transaction, recipient *Recipient) error {
 		all, err := credentials(t, *recipient, t.now)
 		if err != nil {
+			return err
+		}
+		if err := check.ask(recipient, all); err != nil {
 			return err
 		}
 		if live, err = t.shorten(all, t.now.Add(in), false); err != nil {

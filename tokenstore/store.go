@@ -121,7 +121,8 @@ func (s *Store) Close() error {
 // transaction is one Update of the typed layer, with what it changed.
 type transaction struct {
 	Txn
-	now    time.Time
+	at     time.Time // by the store's clock
+	now    time.Time // the same, as records keep it
 	topics []Topic
 }
 
@@ -154,7 +155,8 @@ func (t *transaction) vacant(key []byte) error {
 func (s *Store) update(ctx context.Context, fn func(*transaction) error) error {
 	var topics []Topic
 	revision, err := s.driver.Update(ctx, func(txn Txn) error {
-		t := &transaction{Txn: txn, now: s.now()}
+		at := s.clock().UTC()
+		t := &transaction{Txn: txn, at: at, now: at.Truncate(time.Second)}
 		err := fn(t)
 		topics = t.topics
 		return err

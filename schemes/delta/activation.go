@@ -40,7 +40,7 @@ func (s *Scheme) serveActivation(w http.ResponseWriter, call *schemes.Call) erro
 		}
 		return s.deliver(w, call, code)
 	case http.MethodPost:
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		r.Body = ownBody(w, r, maxForm)
 		if err := r.ParseForm(); err != nil {
 			return &schemes.Refusal{
 				Status: http.StatusBadRequest, Reason: schemes.BadRequest,
@@ -172,7 +172,10 @@ func (s *Scheme) refuseActivation(w http.ResponseWriter, call *schemes.Call, ref
 		show = pages.Unknown
 	}
 	var page bytes.Buffer
-	if !wantsPage(call.Request) || show(&page, s.config.sharer()) != nil {
+	// The page of a failure says that the link was not used up, which after a POST
+	// nobody may know.
+	unsure := refusal.Status >= http.StatusInternalServerError && call.Request.Method == http.MethodPost
+	if !wantsPage(call.Request) || unsure || show(&page, s.config.sharer()) != nil {
 		web.SecurityHeaders(w.Header())
 		writeProtocolError(w, refusal)
 		return

@@ -83,17 +83,29 @@ func (s *Scheme) changeCredentials(w http.ResponseWriter, call *schemes.Call) (r
 	)
 	if call.Request.Method != http.MethodGet {
 		var refusal *schemes.Refusal
-		if in, refusal = expiryFrom(http.MaxBytesReader(w, call.Request.Body, maxBody)); refusal != nil {
+		if in, refusal = expiryFrom(ownBody(w, call.Request, maxBody)); refusal != nil {
 			return recipient, nil, refusal
 		}
+		// The body took its time: is the caller still who it was?
+		if again, err := s.identifyManager(ctx, call); err != nil {
+			return recipient, nil, err
+		} else if again.Subject != id {
+			return recipient, nil, unknownManager(nil)
+		}
 	}
+	check := s.stillManager(call)
 	switch call.Request.Method {
 	case http.MethodGet:
 		recipient, live, err = backend.Store.Credentials(ctx, realm, id)
 	case http.MethodPost:
-		recipient, live, err = s.rotate(ctx, backend, id, in, actor)
+		recipient, live, err = s.rotate(ctx, backend, id, in, func(recipient tokenstore.Recipient, live []tokenstore.Credential) error {
+			if tokenstore.Issued(live) >= s.config.MaxTokens {
+				return tokenstore.ErrTooManyTokens // also if all are to end: the contract wants PATCH first
+			}
+			return check(recipient, live)
+		}, actor)
 	default:
-		recipient, live, err = backend.Store.Shorten(ctx, realm, id, in, actor)
+		recipient, live, err = backend.Store.Shorten(ctx, realm, id, in, check, actor)
 	}
 	if err != nil {
 		return recipient, nil, credentialsRefusal(err)
@@ -102,7 +114,10 @@ func (s *Scheme) changeCredentials(w http.ResponseWriter, call *schemes.Call) (r
 }
 
 func credentialsRefusal(err error) *schemes.Refusal {
+	var refusal *schemes.Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return refusal
 	case errors.Is(err, tokenstore.ErrTooManyTokens):
 		return &schemes.Refusal{
 			Status: http.StatusConflict, Reason: schemes.Conflict, Cause: err,

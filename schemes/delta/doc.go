@@ -17,6 +17,7 @@
 //
 //	scheme.go          which area of the site a path belongs to
 //	activation.go      the link's page, its download, and the one-use JSON
+//	body.go            how much a client may send, and how slowly
 //	profile.go         config.share
 //	credentialsapi.go  GET, POST and PATCH of the recipient's own credentials
 //	expiry.go          the one field of its requests

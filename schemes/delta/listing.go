@@ -72,8 +72,8 @@ func inParent(item map[string]json.RawMessage, member, name string) bool {
 	return ok && tokenstore.FoldName(value) == tokenstore.FoldName(name)
 }
 
-// rewrite is a schemes.Rewrite. It keeps every member that it does not know. The
-// answer always has items, and no page token at the end: an empty one makes
+// rewrite is a schemes.Rewrite. It keeps every member of an item that it does not
+// know, and none of the page: a count would tell of what is hidden. The answer always has items, and no page token at the end: an empty one makes
 // Spark's reader ask for ever (delta-io/delta-sharing issue 526).
 func (l *listing) rewrite(header http.Header, body []byte) ([]byte, error) {
 	var page map[string]json.RawMessage
@@ -98,15 +98,12 @@ func (l *listing) rewrite(header http.Header, body []byte) ([]byte, error) {
 			kept = append(kept, item)
 		}
 	}
-	var err error
-	if page["items"], err = json.Marshal(kept); err != nil {
-		return nil, err
-	}
-	if token := bytes.TrimSpace(page["nextPageToken"]); string(token) == `""` || string(token) == "null" {
-		delete(page, "nextPageToken")
+	filtered := map[string]any{"items": kept}
+	if token, ok := text(page, "nextPageToken"); ok {
+		filtered["nextPageToken"] = token
 	}
 	header.Set("Content-Type", "application/json; charset=utf-8")
-	return json.Marshal(page)
+	return json.Marshal(filtered)
 }
 
 var _ schemes.Rewrite = (*listing)(nil).rewrite

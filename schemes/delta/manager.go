@@ -70,6 +70,22 @@ func (s *Scheme) identifyManager(ctx context.Context, call *schemes.Call) (*sche
 	}, nil
 }
 
+// stillManager returns what a change asks inside its transaction, so that a key
+// that was taken away, or a recipient that was disabled, since the caller was
+// identified changes nothing any more.
+func (s *Scheme) stillManager(call *schemes.Call) tokenstore.Check {
+	key, notKey := secret.Parse(secret.ManagementKey, call.Credential.Reveal())
+	return func(recipient tokenstore.Recipient, _ []tokenstore.Credential) error {
+		switch {
+		case recipient.Disabled:
+			return disabledRefusal(nil)
+		case notKey == nil && !recipient.HoldsManagementKey(key.Digest()):
+			return unknownManager(tokenstore.ErrNotFound)
+		}
+		return nil
+	}
+}
+
 // recipientOfClaim returns the recipient that a JWT names, exactly: an issuer may
 // have another subject whose name differs in case (OpenID Connect Core 1.0,
 // section 2: sub is case-sensitive).

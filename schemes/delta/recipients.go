@@ -12,10 +12,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// ErrNoLink says that there is no link to show: the recipient's credential was
-// retrieved.
-var ErrNoLink = errors.New("the recipient has fetched its credential; rotate to make a new link")
-
 // Order is what an operator says of a new recipient.
 type Order struct {
 	Name          string
@@ -64,18 +60,22 @@ func (s *Scheme) Create(ctx context.Context, order Order, actor string) (Created
 
 // Rotate makes a new link for a recipient and lets its tokens in use go on for
 // at most oldExpiresIn.
-func (s *Scheme) Rotate(ctx context.Context, name string, oldExpiresIn time.Duration, actor string) (tokenstore.Recipient, []tokenstore.Credential, error) {
+func (s *Scheme) Rotate(ctx context.Context, name string, oldExpiresIn time.Duration, actor string) (link string, expires time.Time, err error) {
 	backend, err := s.open(ctx)
 	if err != nil {
-		return tokenstore.Recipient{}, nil, err
+		return "", time.Time{}, err
 	}
-	return s.rotate(ctx, backend, name, oldExpiresIn, actor)
+	_, live, err := s.rotate(ctx, backend, name, oldExpiresIn, nil, actor)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return s.pendingLink(live)
 }
 
-func (s *Scheme) rotate(ctx context.Context, backend *schemes.Backend, name string, oldExpiresIn time.Duration, actor string) (tokenstore.Recipient, []tokenstore.Credential, error) {
+func (s *Scheme) rotate(ctx context.Context, backend *schemes.Backend, name string, oldExpiresIn time.Duration, check tokenstore.Check, actor string) (tokenstore.Recipient, []tokenstore.Credential, error) {
 	link, _ := s.newLink(backend)
 	return backend.Store.Rotate(ctx, s.config.Realm, name, tokenstore.Rotation{
-		OldExpiresIn: oldExpiresIn, MaxTokens: s.config.MaxTokens, Link: link,
+		OldExpiresIn: oldExpiresIn, MaxTokens: s.config.MaxTokens, Link: link, Check: check,
 	}, actor)
 }
 
@@ -93,43 +93,49 @@ func (s *Scheme) NewManagementKey(ctx context.Context, name, actor string) (secr
 	return key, nil
 }
 
-// Link returns the pending link of a recipient. If its credentials are all over,
-// or the pending link has expired, it makes a new one; fresh always replaces a
-// pending one. ErrNoLink if the recipient holds a token and no link.
+// Link returns the pending link of a recipient, or makes one if none waits; fresh
+// replaces one that waits. tokenstore.ErrTokenInUse if the recipient has fetched
+// its credential.
 func (s *Scheme) Link(ctx context.Context, name string, fresh bool, actor string) (link string, expires time.Time, err error) {
 	backend, err := s.open(ctx)
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	_, live, err := backend.Store.Credentials(ctx, s.config.Realm, name)
+	if !fresh {
+		_, live, err := backend.Store.Credentials(ctx, s.config.Realm, name)
+		if err != nil {
+			return "", time.Time{}, err
+		}
+		if link, expires, err = s.pendingLink(live); !errors.Is(err, errNonePending) {
+			return link, expires, err
+		}
+	}
+	made, _ := s.newLink(backend)
+	_, live, err := backend.Store.Relink(ctx, s.config.Realm, name, s.config.MaxTokens, made, actor)
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	pending := pendingOf(live)
-	if pending == nil && len(live) > 0 && !live[0].Rotated() {
-		return "", time.Time{}, ErrNoLink
-	}
-	if pending == nil || fresh {
-		// Tokens that are still in their overlap keep what is left of it.
-		if _, live, err = s.rotate(ctx, backend, name, longest, actor); err != nil {
-			return "", time.Time{}, err
-		}
-		pending = pendingOf(live)
-	}
-	if pending == nil {
-		return "", time.Time{}, ErrNoLink
-	}
-	link, err = s.linkURL(*pending)
-	return link, pending.Link.ExpiresAt, err
+	return s.pendingLink(live)
 }
 
-func pendingOf(live []tokenstore.Credential) *tokenstore.Credential {
-	for i := range live {
-		if live[i].Pending {
-			return &live[i]
+var errNonePending = errors.New("no activation link waits")
+
+// pendingLink returns the link that waits among a recipient's credentials.
+func (s *Scheme) pendingLink(live []tokenstore.Credential) (link string, expires time.Time, err error) {
+	for _, c := range live {
+		if c.Pending {
+			link, err = s.linkURL(c)
+			return link, c.Link.ExpiresAt, err
 		}
 	}
-	return nil
+	return "", time.Time{}, errNonePending
+}
+
+// SelfService tells whether a recipient can make itself a new token, by the
+// credentials API.
+func (s *Scheme) SelfService(recipient tokenstore.Recipient) bool {
+	api := s.config.CredentialsAPI
+	return api != nil && !recipient.Disabled && (len(recipient.ManagementKey) > 0 || api.Issuer != nil)
 }
 
 // newLink makes an activation link; its code is sealed so that the credentials
@@ -148,9 +154,6 @@ func (s *Scheme) newLink(backend *schemes.Backend) (tokenstore.NewLink, secret.T
 func sealedFor(realm, accessor string) []byte {
 	return []byte("activation link\x00" + realm + "\x00" + accessor)
 }
-
-// LinkURL returns the activation link of a pending credential.
-func (s *Scheme) LinkURL(c tokenstore.Credential) (string, error) { return s.linkURL(c) }
 
 func (s *Scheme) linkURL(c tokenstore.Credential) (string, error) {
 	backend, err := s.open(context.Background())

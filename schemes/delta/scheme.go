@@ -177,6 +177,8 @@ func (s *Scheme) Forward(_ *schemes.Call, out *http.Request) {
 	for _, name := range []string{"Proxy-Authorization", "Cookie", "X-Auth-Token", "X-Bbk-Auth-Token", "Token"} {
 		out.Header.Del(name)
 	}
+	// The protocol knows no upgrade, and a tunnel would outlive any revocation.
+	out.Header.Del("Upgrade")
 	out.Header.Set("Authorization", "Bearer "+s.config.UpstreamToken.Reveal())
 }
 

@@ -104,7 +104,7 @@ func disabledRefusal(cause error) *schemes.Refusal {
 func inURL(rawQuery string) bool {
 	for parameter := range strings.SplitSeq(rawQuery, "&") {
 		name, _, _ := strings.Cut(parameter, "=")
-		if decoded, err := url.QueryUnescape(name); err != nil || strings.EqualFold(decoded, "access_token") {
+		if decoded, err := url.QueryUnescape(name); err == nil && strings.EqualFold(decoded, "access_token") {
 			return true
 		}
 	}

@@ -1,0 +1,19 @@
+package delta
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// bodyTime is how long a client has to send the body of one of our own endpoints:
+// a body that trickles must not keep a call open until what it does is no longer
+// allowed.
+const bodyTime = 10 * time.Second
+
+// ownBody bounds the body of a call of one of our own endpoints, in bytes and time.
+func ownBody(w http.ResponseWriter, r *http.Request, limit int64) io.ReadCloser {
+	// A writer without deadlines, as in a test, has no client that trickles.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	return http.MaxBytesReader(w, r.Body, limit)
+}
