@@ -120,6 +120,9 @@ func (b *bench) compareAll(ctx context.Context) error {
 		}
 		result = append(result, compareRow(w, pairs))
 	}
+	if len(result) == 1 {
+		return nil // none was asked for
+	}
 	return result.write(os.Stdout, b.markdown)
 }
 

@@ -6,35 +6,68 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/logging"
 	"go.uber.org/zap"
 )
 
-// redacting holds the configurations, by their context, that have a redacting
-// log filter. Caddy provisions logging before apps.
-var redacting sync.Map // context.Context -> struct{}
+// redacting counts, for each configuration by its context, the logs that have the
+// redacting filter. Caddy provisions logging before apps.
+var redacting = struct {
+	sync.Mutex
+	logs map[context.Context]map[*logging.FilterEncoder]bool
+}{logs: make(map[context.Context]map[*logging.FilterEncoder]bool)}
 
+// noteRedaction notes the log whose encoder a filter is provisioned for.
 func noteRedaction(ctx caddy.Context) {
 	base := ctx.Context
-	redacting.Store(base, struct{}{})
-	context.AfterFunc(base, func() { redacting.Delete(base) })
+	redacting.Lock()
+	defer redacting.Unlock()
+	if redacting.logs[base] == nil {
+		redacting.logs[base] = make(map[*logging.FilterEncoder]bool)
+		context.AfterFunc(base, func() {
+			redacting.Lock()
+			defer redacting.Unlock()
+			delete(redacting.logs, base)
+		})
+	}
+	for _, module := range ctx.Modules() {
+		if encoder, ok := module.(*logging.FilterEncoder); ok {
+			redacting.logs[base][encoder] = true
+		}
+	}
 }
 
-// warnOfAccessLogs says so if a server of the configuration that has a gate
-// writes access logs and nothing redacts them. A handler cannot keep secrets out
-// of them: Caddy takes what it logs before any handler runs.
+// warnOfAccessLogs says so if servers that have a gate write access logs, and fewer
+// logs redact than there are: theirs, and the default one, which gets their errors.
+// Caddy does not tell an app which log is encoded how, so they are counted. A
+// handler cannot keep secrets out of a log: Caddy takes what it logs before any
+// handler runs.
 func warnOfAccessLogs(ctx caddy.Context, logger *zap.Logger) {
-	if _, ok := redacting.Load(ctx.Context); ok {
-		return
-	}
 	app, err := ctx.AppIfConfigured("http")
 	if err != nil {
 		return
 	}
-	for name, server := range app.(*caddyhttp.App).Servers {
-		if server.Logs != nil && hasGate(server.Routes) {
-			logger.Warn("access logs are on for a site with a gate, and no filter keeps tokens out of them; "+
-				"use `format filter` with the filter gatehouse_redact on request>uri, as Caddyfile.example does",
-				zap.String("server", name))
+	names := make(map[string]bool)
+	for _, server := range app.(*caddyhttp.App).Servers {
+		if server.Logs == nil || !hasGate(server.Routes) {
+			continue
 		}
+		names[server.Logs.DefaultLoggerName] = true
+		for _, loggers := range server.Logs.LoggerNames {
+			for _, name := range loggers {
+				names[name] = true
+			}
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	names[""] = true // the default log
+	redacting.Lock()
+	defer redacting.Unlock()
+	if len(redacting.logs[ctx.Context]) < len(names) {
+		logger.Warn("access logs are on for a site with a gate, and not every log keeps tokens out; "+
+			"give each site's log and the default log `format filter` with the filter gatehouse_redact on request>uri, as Caddyfile.example does",
+			zap.Int("logs", len(names)), zap.Int("redacting", len(redacting.logs[ctx.Context])))
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
-	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -127,7 +126,7 @@ func (a *AdminAPI) errorOf(err error) error {
 		return adminError(http.StatusNotFound, errors.New("there is no such recipient or token"))
 	case errors.Is(err, errUnknownRealm):
 		status = http.StatusNotFound
-	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, delta.ErrNoLink):
+	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, tokenstore.ErrTokenInUse):
 		status = http.StatusConflict
 	case errors.Is(err, tokenstore.ErrTooManyTokens):
 		return adminError(http.StatusConflict, fmt.Errorf("%w: revoke them, or wait until the rotated one has expired", err))

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -81,7 +82,10 @@ func listRecipients(app *App, r *http.Request) (any, error) {
 	}
 	views := make([]recipientView, 0, len(recipients))
 	for _, recipient := range recipients {
-		view, err := viewRecipient(r.Context(), store, realm, recipient.Name)
+		view, err := viewRecipient(r.Context(), store, realm, recipient.ID)
+		if errors.Is(err, tokenstore.ErrNotFound) {
+			continue // deleted since the page was read
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -220,18 +224,17 @@ func rotateRecipient(app *App, r *http.Request) (any, error) {
 		return nil, fmt.Errorf("%w: old_expires_in is missing: how long the tokens in use go on, such as \"24h\" or \"0s\"", tokenstore.ErrInvalid)
 	}
 	name := r.PathValue("name")
-	if _, _, err := scheme.Rotate(r.Context(), name, time.Duration(*order.OldExpiresIn), actor(r)); err != nil {
-		return nil, err
-	}
-	view, err := viewRecipient(r.Context(), store, realm, name)
+	link, expires, err := scheme.Rotate(r.Context(), name, time.Duration(*order.OldExpiresIn), actor(r))
 	if err != nil {
 		return nil, err
 	}
-	return withLink(r.Context(), scheme, view, false, actor(r))
+	view, err := viewRecipient(r.Context(), store, realm, name)
+	view.ActivationLink, view.LinkExpiresAt = link, &expires
+	return view, err
 }
 
 func revokeRecipient(app *App, r *http.Request) (any, error) {
-	_, store, realm, err := recipientCall(app, r)
+	scheme, store, realm, err := recipientCall(app, r)
 	if err != nil {
 		return nil, err
 	}
@@ -241,8 +244,8 @@ func revokeRecipient(app *App, r *http.Request) (any, error) {
 	}
 	view, err := viewRecipient(r.Context(), store, realm, recipient.Name)
 	view.Notice = cannotRecall
-	if view.ManagementKey {
-		view.Notice += " The recipient still holds a management key and can make itself a new token with it; remove the key or disable the recipient to prevent that."
+	if scheme.SelfService(recipient) {
+		view.Notice += " The recipient can make itself a new token at the credentials API; disable it to prevent that."
 	}
 	return view, err
 }
@@ -264,13 +267,6 @@ func linkRecipient(app *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	view, err := viewRecipient(r.Context(), store, realm, name)
-	view.ActivationLink, view.LinkExpiresAt = link, &expires
-	return view, err
-}
-
-// withLink adds the pending link to what is shown of a recipient.
-func withLink(ctx context.Context, scheme *delta.Scheme, view recipientView, fresh bool, actor string) (recipientView, error) {
-	link, expires, err := scheme.Link(ctx, view.Name, fresh, actor)
 	view.ActivationLink, view.LinkExpiresAt = link, &expires
 	return view, err
 }

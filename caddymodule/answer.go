@@ -62,6 +62,9 @@ func (p *passage) proxy() error {
 		dropTrailers(w.Header()) // they would follow an answer that is not theirs
 	}
 	switch {
+	case p.status == 0 && p.lapse() != nil:
+		w.restore()
+		return p.lapse()
 	case err == nil:
 		if !w.decided {
 			w.WriteHeader(http.StatusOK) // as the server would, unseen by the scheme

@@ -31,7 +31,7 @@ func (p *passage) record(took time.Duration) {
 	fields = append(fields,
 		zap.String("scheme", p.scheme.Name()),
 		zap.String("realm", p.scheme.Realm()),
-		zap.String("method", p.call.Request.Method),
+		zap.String("method", secret.Redact(p.call.Request.Method)), // a client may call anything a method
 		// Canonical, without the query. A code or token can stand in a path that is
 		// none of ours, as it does in Databricks' activation addresses.
 		zap.String("path", secret.Redact(p.call.Path.String())),

@@ -10,6 +10,7 @@
 //
 //	app.go, storepool.go, badger.go   the app, and the store that outlives reloads
 //	gate.go, gatechain.go             the handler and its life, and that it stands alone
+//	body.go                           the request's body, and who is still allowed at its end
 //	answer.go, recorder.go            the answer: streamed, or read and rewritten
 //	delta.go, issuerpool.go           the delta scheme as configuration, and its issuer
 //	caddyfile.go                      directive and global option

@@ -101,7 +101,9 @@ func (g *Gate) provision(ctx caddy.Context) error {
 		return fmt.Errorf("identity_headers: %w", err)
 	}
 	g.names = identityNames{names[0], names[1], names[2], names[3]}
-	g.guard = headers.NewGuard(names)
+	// The credential headers of all contracts: whatever this one reads, an alias of
+	// another's must not reach the server behind either.
+	g.guard = headers.NewGuard(names, "X-Auth-Token", "X-Bbk-Auth-Token", "Token")
 
 	app, err := ctx.App("gatehouse")
 	if err != nil {

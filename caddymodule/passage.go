@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,6 +27,8 @@ type passage struct {
 	decided bool
 	// refusal is why the call was refused, by whichever step.
 	refusal *schemes.Refusal
+	// lapsed is set if the call lost its right while its body arrived.
+	lapsed atomic.Pointer[error]
 }
 
 // passedVar marks a request that has passed a gate.
@@ -66,7 +69,8 @@ func (p *passage) walk() error {
 	// 1: one spelling of host and path, and no header that a client must not send.
 	trusted, _ := caddyhttp.GetVar(ctx, caddyhttp.TrustedProxyVarKey).(bool)
 	p.call.ClientIP, _ = caddyhttp.GetVar(ctx, caddyhttp.ClientIPVarKey).(string)
-	p.call.EarlyData = r.TLS != nil && !r.TLS.HandshakeComplete
+	// A proxy that ends TLS says so by a header (RFC 8470 section 5.1).
+	p.call.EarlyData = r.TLS != nil && !r.TLS.HandshakeComplete || trusted && r.Header.Get("Early-Data") == "1"
 	if caddyhttp.GetVar(ctx, passedVar) != nil {
 		// The first gate has swapped the credential; the second would judge the
 		// server's own.
@@ -110,6 +114,8 @@ func (p *passage) walk() error {
 	if !p.call.Decision.Allow {
 		return p.scheme.Denied(&p.call)
 	}
+
+	p.guardBody()
 
 	// 6: what the server behind gets to see.
 	p.scheme.Forward(&p.call, r)

@@ -55,7 +55,11 @@ func (p *passage) proxyAndRewrite(rewrite schemes.Rewrite) error {
 		r.Header.Del(name)
 	}
 	rec := &recorder{header: maps.Clone(p.w.Header())}
-	if err := p.serveRecorded(rec); err != nil {
+	err := p.serveRecorded(rec)
+	if lapsed := p.lapse(); lapsed != nil {
+		return lapsed
+	}
+	if err != nil {
 		return upstreamFailed(err)
 	}
 	if rec.status == 0 {
@@ -80,7 +84,6 @@ func (p *passage) proxyAndRewrite(rewrite schemes.Rewrite) error {
 		if r.Method == http.MethodHead {
 			break // no body, and no length that tells what is hidden
 		}
-		var err error
 		if body, err = rewrite(rec.header, body); err != nil {
 			return unfit(err)
 		}

@@ -221,12 +221,14 @@ func (s *Store) DeleteRecipient(ctx context.Context, realm, name, actor string) 
 // recipientByName reads the recipient of a name, or of an id.
 func recipientByName(r Reader, realm, name string) (Recipient, error) {
 	var (
-		at        = index{ID: name}
+		at        index
 		recipient Recipient
 	)
-	if !isRecipientID(name) {
-		// Folding turns some letters beyond ASCII into ASCII ones (the Kelvin sign
-		// into k), so a name that nobody can have must not be looked up.
+	if isRecipientID(name) {
+		at.ID = name
+	} else {
+		// A name may come from a foreign issuer's claim: what nobody can be called
+		// finds nobody, however it folds.
 		if ValidName(name) != nil {
 			return recipient, ErrNotFound
 		}

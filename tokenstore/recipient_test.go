@@ -111,7 +111,7 @@ func TestArgumentsThatAreRefusedChangeNothing(t *testing.T) {
 		return err
 	}
 	shorten := func(in time.Duration) error {
-		_, _, err := f.Shorten(t.Context(), realm, "acme", in, "tester")
+		_, _, err := f.Shorten(t.Context(), realm, "acme", in, nil, "tester")
 		return err
 	}
 	const tooLong = 101 * 365 * 24 * time.Hour
@@ -163,7 +163,7 @@ func TestAuditSaysWhoDidWhat(t *testing.T) {
 	f.advance(time.Second)
 	_, _, err := f.Rotate(t.Context(), realm, "acme", tokenstore.Rotation{MaxTokens: 2, OldExpiresIn: lifetime, Link: f.link("second")}, "ann")
 	note(err)
-	_, _, err = f.Shorten(t.Context(), realm, "acme", time.Hour, "ben")
+	_, _, err = f.Shorten(t.Context(), realm, "acme", time.Hour, nil, "ben")
 	note(err)
 	_, err = f.RevokeToken(t.Context(), "acme", "cat")
 	note(err)

@@ -109,13 +109,11 @@ func sameRecord(a, b any) bool {
 func TestGoldensOfRecords(t *testing.T) {
 	stored := goldens(t)
 	for _, kind := range kinds {
-		var written [][]byte
 		for _, value := range kind.values {
 			data, err := encode(kind.version, value)
 			if err != nil {
 				t.Fatal(err)
 			}
-			written = append(written, data)
 			if !slices.ContainsFunc(stored[kind.name], func(old []byte) bool { return string(old) == string(data) }) {
 				t.Errorf("%s lacks a line, or the encoding has changed:\n%s %x", goldenFile, kind.name, data)
 			}
@@ -244,9 +242,8 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 	}
 }
 
-// A record of a newer release with the same version has fields more, which this
-// one passes over.
-func TestFieldsOfANewerReleaseArePassedOver(t *testing.T) {
+// A field that this release does not know may be a restriction.
+func TestFieldsOfANewerReleaseAreNotPassedOver(t *testing.T) {
 	type tomorrow struct {
 		Use
 		More string `cbor:"90,keyasint"`
@@ -256,9 +253,8 @@ func TestFieldsOfANewerReleaseArePassedOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got Use
-	if err := decode(data, versionUse, &got); err != nil || !sameRecord(got, use) {
-		t.Errorf("read as %+v, %v", got, err)
+	if err := decode(data, versionUse, new(Use)); !errors.Is(err, ErrRecord) {
+		t.Errorf("got %v, want ErrRecord", err)
 	}
 }
 

@@ -144,7 +144,7 @@ func TestLongestLivesCanBeStored(t *testing.T) {
 	if err != nil || !holder.Token.ExpiresAt.Equal(noon.Add(longest)) {
 		t.Errorf("ends at %v, %v", holder.Token.ExpiresAt, err)
 	}
-	if _, _, err := s.backend.Store.Shorten(t.Context(), s.Realm(), "acme", longest, "test"); err != nil {
+	if _, _, err := s.backend.Store.Shorten(t.Context(), s.Realm(), "acme", longest, nil, "test"); err != nil {
 		t.Errorf("the longest expiry of a request is not acceptable to the store: %v", err)
 	}
 }

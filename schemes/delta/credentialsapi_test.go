@@ -3,6 +3,7 @@ package delta
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // list is what the credentials API answers.
@@ -378,6 +380,82 @@ func TestKeyOfADeletedRecipientSeesNothingOfTheNextOfItsName(t *testing.T) {
 	}
 }
 
+// A caller can send headers, and the body's end much later: what it may do is what
+// it may do then.
+func TestManagerThatEndsWhileItsBodyArrivesChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(s *site) error{
+		"key removed": func(s *site) error {
+			_, err := s.backend.Store.SetManagementKey(t.Context(), s.Realm(), "acme", nil, "test")
+			return err
+		},
+		"key replaced": func(s *site) error {
+			_, err := s.NewManagementKey(t.Context(), "acme", "test")
+			return err
+		},
+		"disabled": func(s *site) error {
+			_, err := s.backend.Store.ChangeRecipient(t.Context(), s.Realm(), "acme", "test", "updateRecipient",
+				func(r *tokenstore.Recipient) (string, error) {
+					r.Disabled = true
+					return "", nil
+				})
+			return err
+		},
+		"deleted, and the name given to another": func(s *site) error {
+			if _, err := s.backend.Store.DeleteRecipient(t.Context(), s.Realm(), "acme", "test"); err != nil {
+				return err
+			}
+			s.recipient("acme")
+			return nil
+		},
+	} {
+		for _, method := range []string{"POST", "PATCH"} {
+			t.Run(method+" "+name, func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t)
+				_, key := s.recipient("acme")
+				call := &schemes.Call{
+					Request: request(method, apiPath, ""), Credential: schemes.NewCredential(key),
+					Identity: s.api(key, "GET", "").call.Identity,
+				}
+				var after []tokenstore.Credential
+				call.Request.Body = io.NopCloser(&lateBody{text: expiry("0"), before: func() {
+					must(t, end(s))
+					_, after, _ = s.backend.Store.Credentials(t.Context(), s.Realm(), "acme")
+				}})
+				var refusal *schemes.Refusal
+				if err := s.serveCredentials(&answer{call: call}, call); !errors.As(err, &refusal) || refusal.Status/100 != 4 {
+					t.Errorf("got %v", err)
+				}
+				_, live, err := s.backend.Store.Credentials(t.Context(), s.Realm(), "acme")
+				must(t, err)
+				if len(live) != len(after) || live[0].Accessor != after[0].Accessor {
+					t.Errorf("credentials were changed: %v, then %v", after, live)
+				}
+			})
+		}
+	}
+}
+
+// lateBody does something before it gives its text.
+type lateBody struct {
+	text   string
+	before func()
+}
+
+func (b *lateBody) Read(data []byte) (int, error) {
+	if b.before != nil {
+		b.before()
+		b.before = nil
+	}
+	if b.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(data, b.text)
+	b.text = b.text[n:]
+	return n, nil
+}
+
 func TestStoreThatFailsDuringACallIsUnavailable(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -386,7 +464,10 @@ func TestStoreThatFailsDuringACallIsUnavailable(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, method := range []string{"GET", "POST", "PATCH"} {
-		call := &schemes.Call{Request: request(method, apiPath, expiry("60")).WithContext(ctx), Identity: identified}
+		call := &schemes.Call{
+			Request: request(method, apiPath, expiry("60")).WithContext(ctx), Identity: identified,
+			Credential: schemes.NewCredential(key),
+		}
 		var refusal *schemes.Refusal
 		if err := s.serveCredentials(&answer{call: call}, call); !errors.As(err, &refusal) || refusal.Status != http.StatusServiceUnavailable {
 			t.Errorf("%s: %v", method, err)

@@ -79,8 +79,8 @@ func TestLinkToShow(t *testing.T) {
 	}{
 		{"the one that waits", func(*site, string) {}, false, true, nil, "link"},
 		{"a fresh one in its place", func(*site, string) {}, true, false, nil, "link"},
-		{"used", use, false, false, ErrNoLink, "token"},
-		{"used, though a fresh one is asked for", use, true, false, ErrNoLink, "token"},
+		{"used", use, false, false, tokenstore.ErrTokenInUse, "token"},
+		{"used, though a fresh one is asked for", use, true, false, tokenstore.ErrTokenInUse, "token"},
 		{"expired", func(s *site, _ string) { s.clock.advance(DefaultActivationLifetime) }, false, false, nil, "link"},
 		{"revoked", func(s *site, _ string) {
 			_, err := s.backend.Store.Revoke(s.t.Context(), "partners", "acme", "test")
@@ -153,9 +153,7 @@ func TestOperatorsErrors(t *testing.T) {
 	if _, _, err := s.Rotate(t.Context(), "acme", -time.Second, "test"); !errors.Is(err, tokenstore.ErrInvalid) {
 		t.Errorf("negative: %v", err)
 	}
-	_, live, err := s.Rotate(t.Context(), "acme", time.Hour, "test")
-	must(t, err)
-	link, err := s.LinkURL(live[0])
+	link, _, err := s.Rotate(t.Context(), "acme", time.Hour, "test")
 	must(t, err)
 	s.follow(link)
 	if _, _, err := s.Rotate(t.Context(), "acme", time.Hour, "test"); !errors.Is(err, tokenstore.ErrTooManyTokens) {
@@ -165,8 +163,7 @@ func TestOperatorsErrors(t *testing.T) {
 	_, _, linkErr = s.Link(t.Context(), "acme", false, "test")
 	_, _, rotateErr = s.Rotate(t.Context(), "acme", 0, "test")
 	_, keyErr := s.NewManagementKey(t.Context(), "acme", "test")
-	_, urlErr := s.LinkURL(live[0])
-	for _, err := range []error{linkErr, rotateErr, keyErr, urlErr} {
+	for _, err := range []error{linkErr, rotateErr, keyErr} {
 		if !errors.Is(err, errBroken) {
 			t.Errorf("without a store: %v", err)
 		}
@@ -205,13 +202,13 @@ func TestSealedCodeIsBoundToItsLink(t *testing.T) {
 	_, beta, err := s.backend.Store.Credentials(t.Context(), "partners", "beta")
 	must(t, err)
 	moved := tokenstore.Credential{Slot: beta[0].Slot, Link: acme[0].Link}
-	if link, err := s.LinkURL(moved); err == nil {
+	if link, err := s.linkURL(moved); err == nil {
 		t.Errorf("beta is shown acme's link %s", link)
 	}
-	if _, err := s.LinkURL(acme[0]); err != nil {
+	if _, err := s.linkURL(acme[0]); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.with(func(c *Config) { c.Realm = "others" }).LinkURL(acme[0]); err == nil {
+	if _, err := s.with(func(c *Config) { c.Realm = "others" }).linkURL(acme[0]); err == nil {
 		t.Error("another realm opens it")
 	}
 	if raw, err := json.Marshal(acme[0].Link); err != nil || strings.Contains(string(raw), "gha_") {

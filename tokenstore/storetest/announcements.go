@@ -78,7 +78,7 @@ func announcesAll(t *testing.T, s *site) {
 		{"enable", change(func(r *tokenstore.Recipient) { r.Disabled = false }), subject},
 		{"rotate", func() error { s.rotate(t, home, "acme", "second"); return nil }, subject},
 		{"shorten", func() error {
-			_, _, err := s.Shorten(t.Context(), home, "acme", time.Minute, actor)
+			_, _, err := s.Shorten(t.Context(), home, "acme", time.Minute, nil, actor)
 			return err
 		}, subject},
 		{"revoke token", func() error { _, err := s.RevokeToken(t.Context(), "acme", actor); return err }, subject},

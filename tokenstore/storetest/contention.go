@@ -165,7 +165,7 @@ func neverMore(t *testing.T, s *site) {
 			note(token)
 			_, err = s.Activate(t.Context(), home, codeOf(some()), token, lifetime)
 		case 3:
-			_, _, err = s.Shorten(t.Context(), home, "acme", time.Duration(1+rand.IntN(90))*time.Second, actor)
+			_, _, err = s.Shorten(t.Context(), home, "acme", time.Duration(1+rand.IntN(90))*time.Second, nil, actor)
 		case 4:
 			_, err = s.RevokeToken(t.Context(), some(), actor)
 		case 5:

@@ -67,7 +67,7 @@ func (l *ledger) owner(realm, name string) *owner {
 	return nil
 }
 
-func (l *ledger) noted() { l.audit = append(l.audit, l.moment()) }
+func (l *ledger) noted() { l.audit = append(l.audit, l.now) }
 
 func (l *ledger) addPass(o *owner, link tokenstore.NewLink) {
 	l.passes = append(l.passes, &pass{
@@ -194,7 +194,7 @@ func (l *ledger) rotate(o *owner, r tokenstore.Rotation) error {
 			tokens++
 		}
 	}
-	if tokens >= r.MaxTokens {
+	if tokens >= r.MaxTokens && r.OldExpiresIn > 0 {
 		return tokenstore.ErrTooManyTokens
 	}
 	for _, p := range l.passes {
@@ -301,6 +301,6 @@ func (l *ledger) prune() {
 		}
 	}
 	l.audit = slices.DeleteFunc(l.audit, func(at time.Time) bool {
-		return at.Before(l.now.Add(-tokenstore.KeepAudit).Truncate(time.Second))
+		return at.Before(l.moment().Add(-tokenstore.KeepAudit))
 	})
 }

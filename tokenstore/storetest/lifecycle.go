@@ -19,7 +19,7 @@ var lifecycleTests = []storeTest{
 
 func (s *site) shorten(t *testing.T, name string, in time.Duration) {
 	t.Helper()
-	if _, _, err := s.Shorten(t.Context(), home, name, in, actor); err != nil {
+	if _, _, err := s.Shorten(t.Context(), home, name, in, nil, actor); err != nil {
 		t.Fatalf("shortening %s: %v", name, err)
 	}
 }
@@ -78,11 +78,19 @@ func lostLink(t *testing.T, s *site) {
 	s.activate(t, home, "found")
 	s.wantToken(t, home, "found", "valid")
 	s.wantToken(t, home, "acme", "valid")
-	r := tokenstore.Rotation{OldExpiresIn: 0, MaxTokens: 2, Link: link("third")}
+	r := tokenstore.Rotation{OldExpiresIn: time.Hour, MaxTokens: 2, Link: link("third")}
 	if _, _, err := s.Rotate(t.Context(), home, "acme", r, actor); !errors.Is(err, tokenstore.ErrTooManyTokens) {
 		t.Errorf("rotating with two valid tokens: %v, want ErrTooManyTokens", err)
 	}
 	s.wantLink(t, home, "third", tokenstore.ErrNotFound)
+	r.OldExpiresIn = 0 // which leaves room
+	if _, _, err := s.Rotate(t.Context(), home, "acme", r, actor); err != nil {
+		t.Errorf("rotating and ending both tokens at once: %v", err)
+	}
+	s.wantToken(t, home, "found", "rotated at "+unix(s.clock.now()))
+	s.wantToken(t, home, "acme", "rotated at "+unix(s.clock.now()))
+	s.activate(t, home, "third")
+	s.wantToken(t, home, "third", "valid")
 }
 
 func replacedKey(t *testing.T, s *site) {

@@ -98,7 +98,7 @@ func life(name string) []stage {
 		rotate(third, time.Minute),
 		{
 			func(ctx context.Context, s *tokenstore.Store) error {
-				_, _, err := s.Shorten(ctx, name, name, time.Second, actor)
+				_, _, err := s.Shorten(ctx, name, name, time.Second, nil, actor)
 				return err
 			},
 			func(l *ledger) error { l.shorten(l.owner(name, name), time.Second); return nil },
