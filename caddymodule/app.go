@@ -32,7 +32,7 @@ type App struct {
 	// code of a pending activation link: 32 bytes in base64 or hex, one key per
 	// line, of which the first seals and all open. It should be a placeholder
 	// such as `{file./etc/gatehouse/master.key}`. Default: made once in the file
-	// `master.key` beside the store, readable by its owner only.
+	// `master.key` in the store's folder, readable by its owner only.
 	MasterKey string `json:"master_key,omitempty"`
 
 	module  StoreModule

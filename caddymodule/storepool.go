@@ -151,7 +151,7 @@ func masterKey(module StoreModule, logger *zap.Logger) (*secret.Sealer, error) {
 		return nil, fmt.Errorf("loading the master key: %w", err)
 	}
 	if created {
-		logger.Warn("made a master key beside the store; keep a copy elsewhere, or name your own with the option master_key",
+		logger.Warn("made a master key in the store's folder; whoever copies the folder has both: name a key elsewhere with the option master_key",
 			zap.String("file", path))
 	}
 	return sealer, nil

@@ -90,8 +90,7 @@ func (g *Guard) add(t treatment, names []string) {
 }
 
 // Clean removes from h, the headers of a request, what a client must not say.
-// The gate calls it before it looks for a credential and again before it sets
-// identity headers. trusted says that the peer is a trusted proxy, whose
+// The gate calls it before it looks for a credential. trusted says that the peer is a trusted proxy, whose
 // X-Real-Ip, Forwarded and X-Forwarded-* are believed. A clean request costs no
 // allocation.
 //

@@ -20,7 +20,7 @@ const DefaultGarbageInterval = 10 * time.Minute
 
 // Options say where a store lives and how it behaves.
 type Options struct {
-	// Directory holds the database and nothing else. It is made, mode 0700, if
+	// Directory holds the database. It is made, mode 0700, if
 	// it is missing.
 	Directory string
 
