@@ -81,14 +81,22 @@ func (s *Store) Revision(ctx context.Context) (Revision, error) {
 	return revision, err
 }
 
-// Maintain writes the uses noted, each interval or when many are, and prunes
-// once an hour, until ctx ends. Errors are reported and do not stop it.
+// When a store is pruned: soon after it was opened, so that one which is restarted
+// often is pruned at all, and then again and again.
+const (
+	firstPrune    = 5 * time.Minute
+	pruneInterval = time.Hour
+)
+
+// Maintain writes the uses noted, each interval or when many are, and prunes 5
+// minutes after it began and then once an hour, until ctx ends. Errors are reported
+// and do not stop it.
 func (s *Store) Maintain(ctx context.Context, interval time.Duration, report func(error)) {
 	full := make(chan struct{}, 1)
 	s.usage.Lock()
 	s.usage.full = full
 	s.usage.Unlock()
-	tick, prune := time.NewTicker(interval), time.NewTicker(time.Hour)
+	tick, prune := time.NewTicker(interval), time.NewTimer(firstPrune)
 	defer tick.Stop()
 	defer prune.Stop()
 	for {
@@ -102,6 +110,7 @@ func (s *Store) Maintain(ctx context.Context, interval time.Duration, report fun
 			err = s.FlushUsage(ctx)
 		case <-prune.C:
 			_, err = s.Prune(ctx)
+			prune.Reset(pruneInterval)
 		}
 		if err != nil && ctx.Err() == nil {
 			report(err)

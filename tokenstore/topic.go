@@ -87,7 +87,7 @@ type Follower struct {
 // NewFollower returns a follower of the store's feed.
 func (s *Store) NewFollower() *Follower { return &Follower{store: s} }
 
-// Step reads the feed to its end. On the first step, and after the feed was
+// Step reads the feed up to the present. On the first step, and after the feed was
 // truncated, it tells subscribers to forget everything and goes on from there.
 // On an error answers stop being fresh once the staleness bound has passed.
 func (f *Follower) Step(ctx context.Context) error {
@@ -97,6 +97,10 @@ func (f *Follower) Step(ctx context.Context) error {
 		if err := f.restart(ctx); err != nil {
 			return err
 		}
+	}
+	present, err := s.Revision(ctx)
+	if err != nil {
+		return err
 	}
 	for {
 		page, err := s.driver.Changes(ctx, f.after, followPage)
@@ -118,7 +122,8 @@ func (f *Follower) Step(ctx context.Context) error {
 			s.invalidate(topics, change.Revision)
 		}
 		f.after = page.Through
-		if len(page.Changes) == 0 {
+		// Not only at the end: under a steady stream of changes there is none.
+		if f.after >= present || len(page.Changes) == 0 {
 			s.caughtUp.Store(&started)
 			return nil
 		}
