@@ -30,8 +30,8 @@ type IdentityCache struct {
 
 	mu       sync.Mutex
 	entries  map[CacheKey]*list.Element
-	bySubj   map[subject]map[*list.Element]struct{}
-	recent   *list.List // of *cached, most recently used first
+	bySubj   map[subject]*list.Element // the first of the subject's; cached links the others
+	recent   *list.List                // of *cached, most recently used first
 	capacity int
 
 	// invalid holds, for subjects and realms that changed, the revision since
@@ -45,14 +45,16 @@ type IdentityCache struct {
 type subject struct{ realm, id string }
 
 type cached struct {
-	key      CacheKey
-	subject  subject
-	identity *Identity
+	key          CacheKey
+	subject      subject
+	identity     *Identity
+	before, next *list.Element // of the same subject
 }
 
-// DefaultCacheCapacity is how many identities are kept: some 80 MB where each
-// subject has one token and few grants.
-const DefaultCacheCapacity = 100_000
+// DefaultCacheCapacity is how many identities are kept: some 15 MB where each
+// subject has one token and few grants. More would cost what they save: the garbage
+// collector walks over all of them.
+const DefaultCacheCapacity = 20_000
 
 // maxInvalid bounds the memory of changes.
 const maxInvalid = 10_000
@@ -66,7 +68,7 @@ func NewIdentityCache(store *tokenstore.Store, capacity int) *IdentityCache {
 	c := &IdentityCache{
 		store:    store,
 		entries:  make(map[CacheKey]*list.Element),
-		bySubj:   make(map[subject]map[*list.Element]struct{}),
+		bySubj:   make(map[subject]*list.Element),
 		recent:   list.New(),
 		capacity: capacity,
 		invalid:  make(map[subject]tokenstore.Revision),
@@ -109,12 +111,13 @@ func (c *IdentityCache) Add(key CacheKey, identity *Identity, read tokenstore.Re
 	if old, ok := c.entries[key]; ok {
 		c.remove(old)
 	}
-	element := c.recent.PushFront(&cached{key, subj, identity})
-	c.entries[key] = element
-	if c.bySubj[subj] == nil {
-		c.bySubj[subj] = make(map[*list.Element]struct{}, 1)
+	first := c.bySubj[subj]
+	element := c.recent.PushFront(&cached{key: key, subject: subj, identity: identity, next: first})
+	if first != nil {
+		first.Value.(*cached).before = element
 	}
-	c.bySubj[subj][element] = struct{}{}
+	c.bySubj[subj] = element
+	c.entries[key] = element
 	if c.recent.Len() > c.capacity {
 		c.remove(c.recent.Back())
 	}
@@ -139,7 +142,7 @@ func (c *IdentityCache) Invalidate(topic tokenstore.Topic, at tokenstore.Revisio
 			element = next
 		}
 	default:
-		for element := range c.bySubj[subj] {
+		for element := c.bySubj[subj]; element != nil; element = c.bySubj[subj] {
 			c.remove(element)
 		}
 	}
@@ -162,8 +165,15 @@ func (c *IdentityCache) Len() int {
 func (c *IdentityCache) remove(element *list.Element) {
 	entry := c.recent.Remove(element).(*cached)
 	delete(c.entries, entry.key)
-	delete(c.bySubj[entry.subject], element)
-	if len(c.bySubj[entry.subject]) == 0 {
+	if entry.next != nil {
+		entry.next.Value.(*cached).before = entry.before
+	}
+	switch {
+	case entry.before != nil:
+		entry.before.Value.(*cached).next = entry.next
+	case entry.next != nil:
+		c.bySubj[entry.subject] = entry.next
+	default:
 		delete(c.bySubj, entry.subject)
 	}
 }

@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"container/list"
 	"fmt"
 	"math"
 	"slices"
@@ -32,7 +33,11 @@ func held(t *testing.T, c *IdentityCache, tokens ...string) (known []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	bySubject := 0
-	for subj, elements := range c.bySubj {
+	for subj, first := range c.bySubj {
+		var elements []*list.Element
+		for element := first; element != nil; element = element.Value.(*cached).next {
+			elements = append(elements, element)
+		}
 		bySubject += len(elements)
 		if len(elements) == 0 {
 			t.Errorf("an empty set of %v is left", subj)

@@ -67,7 +67,7 @@ func (s *Store) CreateRecipient(ctx context.Context, n NewRecipient, actor strin
 		if err := t.setManagementKey(&recipient, n.ManagementKey); err != nil {
 			return err
 		}
-		if err := t.addLink(&recipient, n.Link); err != nil {
+		if _, err := t.addLink(&recipient, n.Link); err != nil {
 			return err
 		}
 		if err := t.putRecipient(recipient); err != nil {

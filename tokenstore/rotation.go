@@ -63,12 +63,11 @@ func (s *Store) Rotate(ctx context.Context, realm, name string, r Rotation, acto
 			return err
 		}
 		recipient.keep(kept)
-		if err := t.addLink(recipient, r.Link); err != nil {
+		added, err := t.addLink(recipient, r.Link)
+		if err != nil {
 			return err
 		}
-		if live, err = credentials(t, *recipient, t.now); err != nil {
-			return err
-		}
+		live = append([]Credential{added}, kept...)
 		return t.auditRecipient(*recipient, actor, "rotateRecipientToken",
 			fmt.Sprintf("link %s; old tokens expire within %s", r.Link.Accessor, r.OldExpiresIn))
 	})

@@ -136,23 +136,27 @@ type NewLink struct {
 }
 
 // addLink stores a new pending link and gives it the recipient's next slot.
-func (t *transaction) addLink(recipient *Recipient, link NewLink) error {
+func (t *transaction) addLink(recipient *Recipient, link NewLink) (Credential, error) {
 	e, err := epoch(t, recipient.Realm)
 	if err != nil {
-		return err
+		return Credential{}, err
 	}
 	// A digest that is taken would hand one recipient's link to another.
 	if err := t.vacant(linkKey(link.Code)); err != nil {
-		return err
+		return Credential{}, err
 	}
-	recipient.Slots = append(recipient.Slots, Slot{Accessor: link.Accessor, Digest: link.Code[:], Pending: true})
-	return t.putLink(link.Code[:], Link{
-		Accessor:  link.Accessor,
-		Realm:     recipient.Realm,
-		Subject:   recipient.ID,
-		CreatedAt: t.now,
-		ExpiresAt: t.now.Add(link.Lifetime),
-		Sealed:    link.Sealed,
-		Epoch:     e.Number,
-	})
+	added := Credential{
+		Slot: Slot{Accessor: link.Accessor, Digest: link.Code[:], Pending: true},
+		Link: &Link{
+			Accessor:  link.Accessor,
+			Realm:     recipient.Realm,
+			Subject:   recipient.ID,
+			CreatedAt: t.now,
+			ExpiresAt: t.now.Add(link.Lifetime),
+			Sealed:    link.Sealed,
+			Epoch:     e.Number,
+		},
+	}
+	recipient.Slots = append(recipient.Slots, added.Slot)
+	return added, t.putLink(link.Code[:], *added.Link)
 }

@@ -80,29 +80,29 @@ func (s *Scheme) changeCredentials(w http.ResponseWriter, call *schemes.Call) (r
 		realm, id = s.config.Realm, call.Identity.Subject
 		actor     = "recipient " + call.Identity.Name
 		in        time.Duration
+		check     tokenstore.Check
 	)
 	if call.Request.Method != http.MethodGet {
 		var refusal *schemes.Refusal
 		if in, refusal = expiryFrom(ownBody(w, call.Request, maxBody)); refusal != nil {
 			return recipient, nil, refusal
 		}
-		// The body took its time: is the caller still who it was?
-		if again, err := s.identifyManager(ctx, call); err != nil {
+		if check, err = s.stillManager(ctx, call); err != nil {
 			return recipient, nil, err
-		} else if again.Subject != id {
-			return recipient, nil, unknownManager(nil)
 		}
 	}
-	check := s.stillManager(call)
 	switch call.Request.Method {
 	case http.MethodGet:
 		recipient, live, err = backend.Store.Credentials(ctx, realm, id)
 	case http.MethodPost:
 		recipient, live, err = s.rotate(ctx, backend, id, in, func(recipient tokenstore.Recipient, live []tokenstore.Credential) error {
+			if err := check(recipient, live); err != nil {
+				return err
+			}
 			if tokenstore.Issued(live) >= s.config.MaxTokens {
 				return tokenstore.ErrTooManyTokens // also if all are to end: the contract wants PATCH first
 			}
-			return check(recipient, live)
+			return nil
 		}, actor)
 	default:
 		recipient, live, err = backend.Store.Shorten(ctx, realm, id, in, check, actor)

@@ -58,31 +58,24 @@ func CheckGrants(grants []string) ([]string, error) {
 	return unique, nil
 }
 
-// grantSet answers the rules. Names are compared without case (protocol,
-// "share, schema and table names are case-insensitive"). It is never changed
-// once made, so it may be shared.
-type grantSet struct {
-	granted map[string]struct{} // share, share/schema, share/schema/table; folded
-	holding map[string]struct{} // what holds something granted
-}
+// grantSet answers the rules: the grants, folded and sorted, so that what is below
+// an object stands together. Names are compared without case (protocol, "share,
+// schema and table names are case-insensitive"). It is never changed once made, so
+// it may be shared; many thousands are kept, so it is one slice.
+type grantSet []string
 
-func newGrantSet(grants []string) *grantSet {
-	set := &grantSet{granted: make(map[string]struct{}, len(grants)), holding: make(map[string]struct{})}
-	for _, grant := range grants {
-		folded := tokenstore.FoldName(grant)
-		set.granted[folded] = struct{}{}
-		for i, c := range folded {
-			if c == '/' {
-				set.holding[folded[:i]] = struct{}{}
-			}
-		}
+func newGrantSet(grants []string) grantSet {
+	set := make(grantSet, len(grants))
+	for i, grant := range grants {
+		set[i] = tokenstore.FoldName(grant)
 	}
+	slices.Sort(set)
 	return set
 }
 
 // Allows implements policies.Grants. The resource is the names of share, schema
 // and table, as far as the object has them.
-func (s *grantSet) Allows(privilege string, resource ...string) bool {
+func (s grantSet) Allows(privilege string, resource ...string) bool {
 	if len(resource) == 0 || len(resource) > 3 ||
 		slices.ContainsFunc(resource, func(name string) bool { return name == "" || strings.Contains(name, "/") }) {
 		return false
@@ -93,10 +86,11 @@ func (s *grantSet) Allows(privilege string, resource ...string) bool {
 			object += "/"
 		}
 		object += tokenstore.FoldName(name)
-		if _, ok := s.granted[object]; ok {
+		if _, granted := slices.BinarySearch(s, object); granted {
 			return privilege == privilegeRead || privilege == privilegeList
 		}
 	}
-	_, holds := s.holding[object]
-	return holds && privilege == privilegeList
+	below := object + "/"
+	at, _ := slices.BinarySearch(s, below)
+	return privilege == privilegeList && at < len(s) && strings.HasPrefix(s[at], below)
 }

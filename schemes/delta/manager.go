@@ -70,20 +70,31 @@ func (s *Scheme) identifyManager(ctx context.Context, call *schemes.Call) (*sche
 	}, nil
 }
 
-// stillManager returns what a change asks inside its transaction, so that a key
-// that was taken away, or a recipient that was disabled, since the caller was
-// identified changes nothing any more.
-func (s *Scheme) stillManager(call *schemes.Call) tokenstore.Check {
-	key, notKey := secret.Parse(secret.ManagementKey, call.Credential.Reveal())
+// stillManager returns what a change asks inside its transaction: the body may have
+// taken its time, and a key that was taken away, or a recipient that was disabled,
+// since the caller was identified changes nothing any more. A JWT, of which the
+// store knows nothing, is verified again here.
+func (s *Scheme) stillManager(ctx context.Context, call *schemes.Call) (tokenstore.Check, error) {
+	key, err := secret.Parse(secret.ManagementKey, call.Credential.Reveal())
+	byKey := err == nil
+	if !byKey {
+		again, err := s.identifyManager(ctx, call)
+		if err != nil {
+			return nil, err
+		}
+		if again.Subject != call.Identity.Subject {
+			return nil, unknownManager(nil) // the name was given to another
+		}
+	}
 	return func(recipient tokenstore.Recipient, _ []tokenstore.Credential) error {
 		switch {
 		case recipient.Disabled:
 			return disabledRefusal(nil)
-		case notKey == nil && !recipient.HoldsManagementKey(key.Digest()):
+		case byKey && !recipient.HoldsManagementKey(key.Digest()):
 			return unknownManager(tokenstore.ErrNotFound)
 		}
 		return nil
-	}
+	}, nil
 }
 
 // recipientOfClaim returns the recipient that a JWT names, exactly: an issuer may
