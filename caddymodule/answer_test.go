@@ -270,7 +270,9 @@ func TestTrailersOfAStreamedAnswerPass(t *testing.T) {
 func TestSwitchingProtocolsIsFinal(t *testing.T) {
 	b := newBench(t)
 	b.fake.answer = fresh
+	done := make(chan struct{}) // Close of the server does not wait for what was taken over
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(done)
 		err := b.ServeHTTP(w, r.WithContext(request("GET", "http://a/").Context()), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			w.Header().Set("Upgrade", "websocket")
 			w.Header().Set("Connection", "Upgrade")
@@ -303,7 +305,7 @@ func TestSwitchingProtocolsIsFinal(t *testing.T) {
 	if answer.StatusCode != 101 || answer.Header.Get("X-Fresh") != "gate" || string(rest) != "no longer HTTP" {
 		t.Errorf("got %d %v %q", answer.StatusCode, answer.Header, rest)
 	}
-	server.Close()
+	<-done
 	if got := b.auditLine(t)["status"]; got != int64(101) {
 		t.Errorf("audited status %v", got)
 	}

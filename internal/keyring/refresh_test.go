@@ -180,6 +180,7 @@ func TestFailedFetchIsRepeatedEverLater(t *testing.T) {
 		}
 		n.down.Store(false)
 		time.Sleep(minGap)
+		synctest.Wait() // the fetch is due at this very moment
 		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); err != nil {
 			t.Errorf("issuer is back: %v", err)
 		}
