@@ -77,7 +77,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	}
 	scheme := h.Val()
 	if strings.HasPrefix(scheme, "/") || strings.HasPrefix(scheme, "@") || scheme == "*" {
-		return nil, h.Errf("gatehouse takes no matcher (%s): it would leave the rest of the site open. What anybody may call is for the rules to say", scheme)
+		return nil, h.Errf("gatehouse takes no matcher (%s): it would leave the rest of the site open. Remove it; what needs no gate belongs on a site of its own", scheme)
 	}
 	id := "gatehouse.schemes." + scheme
 	if _, err := caddy.GetModule(id); err != nil {

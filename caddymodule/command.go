@@ -8,7 +8,9 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
@@ -22,9 +24,10 @@ func init() {
 Manages the recipients and tokens of a running gateway, over Caddy's admin
 endpoint: the server must be running, and its store stays where it is.
 
-Commands print tables for people, and JSON with --json. Links, credentials and
-keys are printed once, where they are made.`,
+Commands print tables for people, and JSON with --json. Keys are printed once, where
+they are made; a link until it is used.`,
 		CobraFunc: func(cmd *cobra.Command) {
+			group(cmd)
 			c := new(client)
 			flags := cmd.PersistentFlags()
 			flags.StringVar(&c.address, "address", "", "The admin address of the running server. Default: the one in --config, else Caddy's")
@@ -93,4 +96,28 @@ func (c *client) print(cmd *cobra.Command, answer any, table func(io.Writer)) er
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(answer)
+}
+
+// group makes a command that only holds others: without one it shows its help, and
+// a misspelt one is an error, also to a script.
+func group(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("there is no command %q; see %s --help", args[0], cmd.CommandPath())
+		}
+		return cmd.Help()
+	}
+}
+
+// lifetime reads a duration option.
+func lifetime(option, text string) (time.Duration, error) {
+	d, err := caddy.ParseDuration(text)
+	if text == "0" {
+		d, err = 0, nil
+	}
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("--%s: %q is not a duration such as 24h or 30d", option, text)
+	}
+	return d, nil
 }

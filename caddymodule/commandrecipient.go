@@ -5,9 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 )
 
@@ -30,6 +28,7 @@ once through an activation link, and grants that say what it may read:
   disable   refuses every call until enable
   delete    revokes and forgets; a later recipient of the name inherits nothing`,
 	}
+	group(cmd)
 	cmd.PersistentFlags().StringVar(&r.realm, "realm", "default", "The realm that owns the recipient")
 	cmd.AddCommand(
 		r.createCommand(), r.listCommand(), r.showCommand(), r.updateCommand(),
@@ -71,9 +70,9 @@ func (r *recipients) changeCommand(use, short, method, action string, body any) 
 
 func (r *recipients) createCommand() *cobra.Command {
 	var (
-		grants            []string
-		comment, lifetime string
-		managementKey     bool
+		grants        []string
+		comment, life string
+		managementKey bool
 	)
 	cmd := &cobra.Command{
 		Use:   "create NAME",
@@ -83,8 +82,8 @@ func (r *recipients) createCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := map[string]any{"name": args[0], "comment": comment, "grants": grants, "management_key": managementKey}
-			if lifetime != "" {
-				d, err := caddy.ParseDuration(lifetime)
+			if life != "" {
+				d, err := lifetime("token-lifetime", life)
 				if err != nil {
 					return err
 				}
@@ -95,7 +94,7 @@ func (r *recipients) createCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVar(&grants, "grant", nil, "What it may read: share, share/schema or share/schema/table; may be repeated")
 	cmd.Flags().StringVar(&comment, "comment", "", "A note for operators")
-	cmd.Flags().StringVar(&lifetime, "token-lifetime", "", "How long its tokens live, such as 30d. Default: the site's")
+	cmd.Flags().StringVar(&life, "token-lifetime", "", "How long its tokens live, such as 30d. Default: the site's")
 	cmd.Flags().BoolVar(&managementKey, "management-key", false, "Make a key for the credentials API, and print it once")
 	return cmd
 }
@@ -133,7 +132,7 @@ func (r *recipients) showCommand() *cobra.Command {
 }
 
 func (r *recipients) updateCommand() *cobra.Command {
-	var name, comment, lifetime string
+	var name, comment, life string
 	cmd := &cobra.Command{
 		Use: "update NAME", Short: "Change a recipient's name, comment or token lifetime", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -145,7 +144,7 @@ func (r *recipients) updateCommand() *cobra.Command {
 				body["comment"] = comment
 			}
 			if cmd.Flags().Changed("token-lifetime") {
-				d, err := caddy.ParseDuration(lifetime)
+				d, err := lifetime("token-lifetime", life)
 				if err != nil {
 					return err
 				}
@@ -156,7 +155,7 @@ func (r *recipients) updateCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", "", "The new name")
 	cmd.Flags().StringVar(&comment, "comment", "", "A note for operators")
-	cmd.Flags().StringVar(&lifetime, "token-lifetime", "", "How long tokens made from now on live; 0s: as the site says")
+	cmd.Flags().StringVar(&life, "token-lifetime", "", "How long tokens made from now on live; 0s: as the site says")
 	return cmd
 }
 
@@ -191,12 +190,9 @@ the given time; 0s ends it at once. A link that was never used is replaced.`,
 		Example: `  caddy gatehouse recipient rotate acme --old-expires-in 24h`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d := time.Duration(0)
-			var err error
-			if oldExpiresIn != "0" {
-				if d, err = caddy.ParseDuration(oldExpiresIn); err != nil {
-					return err
-				}
+			d, err := lifetime("old-expires-in", oldExpiresIn)
+			if err != nil {
+				return err
 			}
 			return r.one(cmd, http.MethodPost, r.path(args[0], "/rotate"), map[string]any{"old_expires_in": d.String()})
 		},

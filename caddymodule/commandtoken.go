@@ -12,6 +12,7 @@ func tokenCommand(c *client) *cobra.Command {
 		Use:   "token",
 		Short: "Tokens that were issued, by their public id: list, show, revoke",
 	}
+	group(cmd)
 	one := func(use, short, method, action string) *cobra.Command {
 		return &cobra.Command{
 			Use: use, Short: short, Args: cobra.ExactArgs(1),

@@ -13,7 +13,7 @@
 //	body.go                           the request's body, and who is still allowed at its end
 //	answer.go, recorder.go            the answer: streamed, or read and rewritten
 //	delta.go, issuerpool.go           the delta scheme as configuration, and its issuer
-//	caddyfile.go                      directive and global option
+//	caddyfile.go, options.go          directive and global option
 //	admin.go, adminrecipients.go, admintokens.go   what operators do, as HTTP
 //	command*.go                       the same as commands
 //	audit.go, metrics.go, redact.go, accesslog.go, processlog.go

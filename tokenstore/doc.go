@@ -14,7 +14,7 @@
 //	record.go      how a record is encoded, with its version
 //	store.go       Store: the clock, transactions that tell subscribers what changed
 //	topic.go       the messages of the feed, and those who follow it
-//	recipient.go   slot.go rotation.go revocation.go activation.go
+//	recipient.go   slot.go rotation.go revocation.go activation.go managementkey.go
 //	               recipients and the life of their credentials
 //	token.go       look-up by digest, listing by accessor
 //	epoch.go       mass revocation

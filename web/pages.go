@@ -20,7 +20,7 @@ var style string
 
 // Pages renders pages. It may be used concurrently.
 type Pages struct {
-	activation, used, expired, unknown, unavailable *template.Template
+	activation, used, expired, disabled, unknown, unavailable *template.Template
 }
 
 // Activation is what the page behind an unused link says. All texts may come
@@ -54,7 +54,7 @@ func New() *Pages {
 		}).ParseFS(templates, "templates/layout.html", "templates/"+name+".html"))
 	}
 	return &Pages{
-		activation: page("activation"), used: page("used"), expired: page("expired"),
+		activation: page("activation"), used: page("used"), expired: page("expired"), disabled: page("disabled"),
 		unknown: page("unknown"), unavailable: page("unavailable"),
 	}
 }
@@ -67,7 +67,13 @@ func (p *Pages) Activation(w io.Writer, a Activation) error { return render(w, p
 // in Activation, here and below.
 func (p *Pages) Used(w io.Writer, sharer string) error { return renderNotice(w, p.used, sharer) }
 
-// Expired writes the page for a link whose time is over or that was replaced.
+// Disabled writes the page for a link of a recipient that is disabled.
+func (p *Pages) Disabled(w io.Writer, sharer string) error {
+	return renderNotice(w, p.disabled, sharer)
+}
+
+// Expired writes the page for a link whose time is over, or that was revoked or
+// replaced.
 func (p *Pages) Expired(w io.Writer, sharer string) error {
 	return renderNotice(w, p.expired, sharer)
 }

@@ -30,6 +30,7 @@ func renderAll(t *testing.T, a Activation) map[string]string {
 		"activation":  func(w io.Writer) error { return p.Activation(w, a) },
 		"used":        func(w io.Writer) error { return p.Used(w, a.Sharer) },
 		"expired":     func(w io.Writer) error { return p.Expired(w, a.Sharer) },
+		"disabled":    func(w io.Writer) error { return p.Disabled(w, a.Sharer) },
 		"unknown":     func(w io.Writer) error { return p.Unknown(w, a.Sharer) },
 		"unavailable": func(w io.Writer) error { return p.Unavailable(w, a.Sharer) },
 	} {
@@ -159,7 +160,7 @@ func TestActivationPage(t *testing.T) {
 
 func TestNoticesSayWhatToDoAndOfferNoForm(t *testing.T) {
 	for name, want := range map[string]string{
-		"used": "revoked", "expired": "for a new one", "unknown": "whole link", "unavailable": "not been used up",
+		"used": "revoked", "expired": "for a new one", "disabled": "enabled again", "unknown": "whole link", "unavailable": "not been used up",
 	} {
 		page := renderAll(t, example)[name]
 		if !strings.Contains(page, want) || !strings.Contains(page, "the person who sent you the link") {

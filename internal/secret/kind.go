@@ -15,7 +15,7 @@ const (
 	// ActivationCode is the code in a one-time link.
 	ActivationCode Kind = "gha_"
 
-	// ManagementKey signs a program in to the gateway's own administration.
+	// ManagementKey is a recipient's key for the credentials API.
 	ManagementKey Kind = "ghm_"
 )
 

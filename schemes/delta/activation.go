@@ -14,7 +14,7 @@ import (
 )
 
 // An activation link is opened by two kinds of callers. A program follows it and
-// receives the profile at once (source document, steps 2, 5 and 9). A person's
+// receives the profile at once, as in Zalando's usage notes. A person's
 // browser, and most of what previews links in mails and chats, asks for
 // text/html and receives a page, which consumes nothing; the page's button posts
 // the code, and that delivers the file.
@@ -143,7 +143,7 @@ func linkRefusal(err error) *schemes.Refusal {
 	case errors.As(err, &over) && over.Used:
 		refusal.Public = "This activation link has been used; it delivers its credential once. Ask the data provider for a new link if you do not have the file."
 	case errors.As(err, &over):
-		refusal.Public = "This activation link has expired or was replaced. Ask the data provider for a new one."
+		refusal.Public = "This activation link has expired, was revoked or was replaced. Ask the data provider for a new one."
 	case errors.As(err, &disabled):
 		return disabledRefusal(err)
 	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, secret.ErrMalformed):
@@ -166,7 +166,9 @@ func (s *Scheme) refuseActivation(w http.ResponseWriter, call *schemes.Call, ref
 	switch {
 	case errors.As(refusal.Cause, &over) && over.Used:
 		show = pages.Used
-	case refusal.Status == http.StatusGone, refusal.Status == http.StatusForbidden:
+	case refusal.Status == http.StatusForbidden:
+		show = pages.Disabled
+	case refusal.Status == http.StatusGone:
 		show = pages.Expired
 	case refusal.Status == http.StatusNotFound, refusal.Status == http.StatusBadRequest:
 		show = pages.Unknown

@@ -16,7 +16,7 @@ const (
 	browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
 	usedText     = "This activation link has been used"
-	overText     = "This activation link has expired or was replaced."
+	overText     = "This activation link has expired, was revoked or was replaced."
 	unknownText  = "This is not a valid activation link."
 	disabledText = "Access is disabled for this recipient."
 )

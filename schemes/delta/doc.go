@@ -15,6 +15,7 @@
 //
 // The files, by what a request is for:
 //
+//	config.go          what a site says of itself
 //	scheme.go          which area of the site a path belongs to
 //	activation.go      the link's page, its download, and the one-use JSON
 //	body.go            how much a client may send, and how slowly
