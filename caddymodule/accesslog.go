@@ -10,29 +10,33 @@ import (
 	"go.uber.org/zap"
 )
 
-// redacting counts, for each configuration by its context, the logs that have the
-// redacting filter. Caddy provisions logging before apps.
+// redacting counts, for each configuration, the logs that have the redacting
+// filter. Caddy provisions logging before apps.
+//
+// A configuration is known by the channel that closes when it ends: its context is
+// not the same everywhere. Caddy's http app adds values to it, and passes that on to
+// this app whenever it comes first, which is a matter of chance.
 var redacting = struct {
 	sync.Mutex
-	logs map[context.Context]map[*logging.FilterEncoder]bool
-}{logs: make(map[context.Context]map[*logging.FilterEncoder]bool)}
+	logs map[<-chan struct{}]map[*logging.FilterEncoder]bool
+}{logs: make(map[<-chan struct{}]map[*logging.FilterEncoder]bool)}
 
 // noteRedaction notes the log whose encoder a filter is provisioned for.
 func noteRedaction(ctx caddy.Context) {
-	base := ctx.Context
+	config := ctx.Done()
 	redacting.Lock()
 	defer redacting.Unlock()
-	if redacting.logs[base] == nil {
-		redacting.logs[base] = make(map[*logging.FilterEncoder]bool)
-		context.AfterFunc(base, func() {
+	if redacting.logs[config] == nil {
+		redacting.logs[config] = make(map[*logging.FilterEncoder]bool)
+		context.AfterFunc(ctx.Context, func() {
 			redacting.Lock()
 			defer redacting.Unlock()
-			delete(redacting.logs, base)
+			delete(redacting.logs, config)
 		})
 	}
 	for _, module := range ctx.Modules() {
 		if encoder, ok := module.(*logging.FilterEncoder); ok {
-			redacting.logs[base][encoder] = true
+			redacting.logs[config][encoder] = true
 		}
 	}
 }
@@ -63,11 +67,16 @@ func warnOfAccessLogs(ctx caddy.Context, logger *zap.Logger) {
 		return
 	}
 	names[""] = true // the default log
-	redacting.Lock()
-	defer redacting.Unlock()
-	if len(redacting.logs[ctx.Context]) < len(names) {
+	if have := redactingLogs(ctx); have < len(names) {
 		logger.Warn("access logs are on for a site with a gate, and not every log keeps tokens out; "+
 			"give each site's log and the default log `format filter` with the filter gatehouse_redact on request>uri, as Caddyfile.example does",
-			zap.Int("logs", len(names)), zap.Int("redacting", len(redacting.logs[ctx.Context])))
+			zap.Int("logs", len(names)), zap.Int("redacting", have))
 	}
+}
+
+// redactingLogs is how many logs of a configuration have the redacting filter.
+func redactingLogs(ctx caddy.Context) int {
+	redacting.Lock()
+	defer redacting.Unlock()
+	return len(redacting.logs[ctx.Done()])
 }

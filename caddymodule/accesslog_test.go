@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/logging"
 )
 
 func TestUnfilteredAccessLogsOfAGateAreWarnedOf(t *testing.T) {
@@ -70,20 +72,44 @@ func TestUnfilteredAccessLogsOfAGateAreWarnedOf(t *testing.T) {
 	}
 }
 
+// The http app, when it is provisioned first, hands this app a context to which it
+// has added values: it is the same configuration.
+func TestRedactionIsFoundInADerivedContext(t *testing.T) {
+	base, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	redacting.Lock()
+	redacting.logs[base.Done()] = map[*logging.FilterEncoder]bool{new(logging.FilterEncoder): true}
+	redacting.Unlock()
+	defer func() {
+		redacting.Lock()
+		defer redacting.Unlock()
+		delete(redacting.logs, base.Done())
+	}()
+	derived := context.WithValue(base, caddyhttp.ServerCtxKey, new(caddyhttp.Server))
+	if got := redactingLogs(caddy.Context{Context: derived}); got != 1 {
+		t.Errorf("%d logs redact, want 1", got)
+	}
+	other, end := context.WithCancel(t.Context())
+	defer end()
+	if got := redactingLogs(caddy.Context{Context: other}); got != 0 {
+		t.Errorf("%d logs of another configuration redact, want 0", got)
+	}
+}
+
 // What notes that a configuration redacts must go with the configuration, or each
 // reload would leave one behind.
 func TestNoteOfARedactionEndsWithItsConfiguration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base, cancel := context.WithCancel(context.Background())
 		noteRedaction(caddy.Context{Context: base})
-		if _, noted := redacting.logs[base]; !noted {
+		if _, noted := redacting.logs[base.Done()]; !noted {
 			t.Error("it is not noted")
 		}
 		cancel()
 		synctest.Wait()
 		redacting.Lock()
 		defer redacting.Unlock()
-		if _, noted := redacting.logs[base]; noted {
+		if _, noted := redacting.logs[base.Done()]; noted {
 			t.Error("it is still noted")
 		}
 	})
