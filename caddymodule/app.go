@@ -36,7 +36,7 @@ type App struct {
 	MasterKey string `json:"master_key,omitempty"`
 
 	module  StoreModule
-	sealer  *secret.Sealer // of MasterKey; nil: the one beside the store
+	sealer  *secret.Sealer // of MasterKey; nil: the one in the store's folder
 	ref     *storeRef
 	backend atomic.Pointer[schemes.Backend]
 	logger  *zap.Logger

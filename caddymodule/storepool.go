@@ -140,7 +140,7 @@ func (r *storeRef) release() (err error) {
 	return err
 }
 
-// masterKey returns the key made beside the store, and makes it if need be.
+// masterKey returns the key made in the store's folder, and makes it if need be.
 func masterKey(module StoreModule, logger *zap.Logger) (*secret.Sealer, error) {
 	path := module.MasterKeyFile()
 	lock := lockOf(path)
