@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -60,7 +61,7 @@ func usableLink(r Reader, realm string, code secret.Digest, now time.Time) (Link
 	if err != nil {
 		return info, err
 	}
-	if !slices.ContainsFunc(info.Recipient.Slots, func(slot Slot) bool {
+	if ended(info.Recipient.NotAfter, now) || !slices.ContainsFunc(info.Recipient.Slots, func(slot Slot) bool {
 		return slot.Pending && slot.Accessor == info.Link.Accessor
 	}) {
 		return info, &LinkOverError{}
@@ -71,11 +72,12 @@ func usableLink(r Reader, realm string, code secret.Digest, now time.Time) (Link
 	return info, nil
 }
 
-// Activate uses a link: it stores the token whose digest is given in the link's
-// slot, so that the number of credentials stays the same. Of several attempts
-// exactly one wins. lifetime is that of tokens of recipients without their own.
-// The errors are those of Link.
-func (s *Store) Activate(ctx context.Context, realm string, code, token secret.Digest, lifetime time.Duration) (Holder, error) {
+// Activate uses a link: it stores the credential whose digest is given in the
+// link's slot, so that the number of credentials stays the same. kind is what the
+// recipient authenticates with (Recipient.CredentialKind): another is ErrInvalid.
+// Of several attempts exactly one wins. lifetime is that of tokens of recipients
+// without their own. The errors are those of Link.
+func (s *Store) Activate(ctx context.Context, realm string, code, token secret.Digest, kind TokenKind, lifetime time.Duration) (Holder, error) {
 	var holder Holder
 	err := s.update(ctx, func(t *transaction) error {
 		info, err := usableLink(t, realm, code, t.now)
@@ -83,6 +85,9 @@ func (s *Store) Activate(ctx context.Context, realm string, code, token secret.D
 			return err
 		}
 		link, recipient := info.Link, info.Recipient
+		if kind != recipient.CredentialKind() {
+			return fmt.Errorf("%w: this recipient does not authenticate with a credential of that kind", ErrInvalid)
+		}
 		life := recipient.TokenLifetime
 		if life == 0 {
 			life = lifetime
@@ -91,15 +96,9 @@ func (s *Store) Activate(ctx context.Context, realm string, code, token secret.D
 			Accessor: link.Accessor, Realm: realm, Subject: recipient.ID, Epoch: link.Epoch,
 			CreatedAt: link.CreatedAt, IssuedAt: t.now,
 			ExpiresAt: earlier(t.now.Add(life), link.NotAfter),
+			Kind:      kind, CreatedBy: link.CreatedBy,
 		}
-		// A digest that is taken would give one token two holders.
-		if err := t.vacant(tokenKey(token)); err != nil {
-			return err
-		}
-		if err := t.putToken(token[:], issued); err != nil {
-			return err
-		}
-		if err := put(t, accessorKey(issued.Accessor), versionIndex, index{Digest: token[:]}); err != nil {
+		if err := t.addToken(token, issued); err != nil {
 			return err
 		}
 		link.UsedAt, link.Sealed = t.now, nil
@@ -115,7 +114,8 @@ func (s *Store) Activate(ctx context.Context, realm string, code, token secret.D
 		if err := t.putRecipient(recipient); err != nil {
 			return err
 		}
-		holder = Holder{Token: issued, Recipient: recipient}
+		issued.ExpiresAt = earlier(issued.ExpiresAt, recipient.NotAfter)
+		holder = Holder{Token: issued, Root: issued, Recipient: recipient}
 		return t.audit(AuditEntry{
 			Actor: "activation link", Action: "retrieveRecipientToken", Accessor: issued.Accessor,
 			Realm: realm, Subject: recipient.ID, Name: recipient.Name,

@@ -14,17 +14,30 @@
 //	record.go      how a record is encoded, with its version
 //	store.go       Store: the clock, transactions that tell subscribers what changed
 //	topic.go       the messages of the feed, and those who follow it
-//	recipient.go   slot.go rotation.go revocation.go activation.go managementkey.go
+//	recipient.go   limits.go slot.go rotation.go revocation.go activation.go
+//	               managementkey.go
 //	               recipients and the life of their credentials
+//	importing.go   recipients that bring their tokens
 //	token.go       look-up by digest, listing by accessor
+//	accesstoken.go the short-lived tokens of OAuth clients
+//	federation.go  who holds the tokens of foreign identity providers
 //	epoch.go       mass revocation
-//	usage.go       last use, written in batches
+//	admintoken.go  the tokens of administrators
+//	query.go       who started which asynchronous query
+//	usage.go       last use, and clients.go: who uses, written in batches
+//	overview.go    recipients with what they hold and its last use
 //	audit.go       who changed what
 //	prune.go       what expired is removed, in batches
 //
 // A set that must hold an invariant has one head record, which every change of
 // the set reads and writes: a recipient's record lists its credentials, so two
 // rotations of one recipient always conflict, and one of them runs again.
+//
+// A token is worth what everything above it is worth: its realm's epoch, its
+// recipient's record (which names it, or it is nobody's), the recipient's end, and,
+// for an access token, the client secret that it came from. All of that is read
+// with every look-up, so what ends one of them ends at once all that depends on it,
+// however much that is.
 //
 // Secrets never reach this package: it sees digests, and activation codes
 // sealed by its caller.

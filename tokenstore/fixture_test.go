@@ -52,7 +52,7 @@ func (f *fixture) create(name string) {
 }
 
 func (f *fixture) tryActivate(link string) error {
-	_, err := f.Activate(f.t.Context(), realm, codeOf(link), tokenOf(link), lifetime)
+	_, err := f.Activate(f.t.Context(), realm, codeOf(link), tokenOf(link), tokenstore.BearerToken, lifetime)
 	return err
 }
 
@@ -87,4 +87,116 @@ func (l *listener) take() []told {
 	all := l.told
 	l.told = nil
 	return all
+}
+
+// rotate makes a new link of a name; what is in use ends after old at the latest.
+func (f *fixture) rotate(recipient, link string, old time.Duration) {
+	f.t.Helper()
+	_, _, err := f.Rotate(f.t.Context(), realm, recipient, tokenstore.Rotation{
+		OldExpiresIn: old, MaxTokens: 2, Link: f.link(link),
+	}, "tester")
+	if err != nil {
+		f.t.Fatalf("rotating %s: %v", recipient, err)
+	}
+}
+
+// createFederated makes a recipient that its own identity provider vouches for.
+func (f *fixture) createFederated(name string) {
+	f.t.Helper()
+	_, err := f.CreateRecipient(f.t.Context(), tokenstore.NewRecipient{
+		ID: "id of " + name, Realm: realm, Name: name, Auth: tokenstore.Federation,
+	}, "tester")
+	if err != nil {
+		f.t.Fatalf("creating %s: %v", name, err)
+	}
+}
+
+const issuer = "https://idp.example.com/"
+
+// policy is a federation policy of a name, for a subject of that name.
+func (f *fixture) policy(name string) tokenstore.FederationPolicy {
+	return tokenstore.FederationPolicy{
+		ID: "id of " + name, Name: name, Issuer: issuer, Audiences: []string{"gatehouse"}, Claim: "sub", Subject: name,
+	}
+}
+
+func (f *fixture) tryPolicy(recipient string, policy tokenstore.FederationPolicy) error {
+	_, _, err := f.PutFederationPolicy(f.t.Context(), realm, recipient, policy, "tester")
+	return err
+}
+
+func (f *fixture) putPolicy(recipient string, policy tokenstore.FederationPolicy) {
+	f.t.Helper()
+	if err := f.tryPolicy(recipient, policy); err != nil {
+		f.t.Fatalf("policy %s of %s: %v", policy.Name, recipient, err)
+	}
+}
+
+// foreign is a token of the issuer for a subject, issued now.
+func (f *fixture) foreign(subject string) tokenstore.ForeignToken {
+	return tokenstore.ForeignToken{
+		Issuer: issuer, IssuedAt: f.now(),
+		Values: func(claim string) []string {
+			if claim == "sub" {
+				return []string{subject}
+			}
+			return nil
+		},
+		HasAudience: func(audience string) bool { return audience == "gatehouse" },
+	}
+}
+
+// createClient makes a recipient with client credentials that has fetched its
+// secret, whose digest is tokenOf its name.
+func (f *fixture) createClient(name string) {
+	f.t.Helper()
+	_, err := f.CreateRecipient(f.t.Context(), tokenstore.NewRecipient{
+		ID: "id of " + name, Realm: realm, Name: name, Auth: tokenstore.ClientCredentials, Link: f.link(name),
+	}, "tester")
+	if err == nil {
+		_, err = f.Activate(f.t.Context(), realm, codeOf(name), tokenOf(name), tokenstore.ClientSecret, lifetime)
+	}
+	if err != nil {
+		f.t.Fatalf("creating client %s: %v", name, err)
+	}
+}
+
+func accessOf(name string) secret.Digest { return secret.DigestOf("access token " + name) }
+
+func (f *fixture) tryAccess(client, name string) (tokenstore.Holder, error) {
+	return f.IssueAccessToken(f.t.Context(), realm, "id of "+client, tokenOf(client), tokenstore.NewAccessToken{
+		Accessor: name, Digest: accessOf(name), Lifetime: time.Hour,
+	})
+}
+
+// access issues an access token of an hour for the secret of a client.
+func (f *fixture) access(client, name string) {
+	f.t.Helper()
+	if _, err := f.tryAccess(client, name); err != nil {
+		f.t.Fatalf("access token %s for %s: %v", name, client, err)
+	}
+}
+
+func adminOf(name string) secret.Digest { return secret.DigestOf("admin token of " + name) }
+
+func (f *fixture) tryAdmin(name string) error {
+	_, err := f.CreateAdmin(f.t.Context(), tokenstore.AdminToken{
+		Accessor: "accessor of " + name, Realm: realm, Name: name, Role: tokenstore.AdminFull,
+	}, adminOf(name), lifetime, "tester")
+	return err
+}
+
+func (f *fixture) createAdmin(name string) {
+	f.t.Helper()
+	if err := f.tryAdmin(name); err != nil {
+		f.t.Fatalf("creating admin token %s: %v", name, err)
+	}
+}
+
+// imported is a recipient that brings a token, whose digest is tokenOf its name.
+func imported(name string) tokenstore.NewRecipient {
+	return tokenstore.NewRecipient{
+		ID: "id of " + name, Realm: realm, Name: name,
+		Imported: &tokenstore.ImportedToken{Accessor: name, Digest: tokenOf(name)},
+	}
 }

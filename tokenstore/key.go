@@ -23,8 +23,14 @@ const (
 	keyLink       = 'l' // digest of the activation code    -> Link
 	keyManagement = 'm' // digest of the management key     -> index: realm and id
 	keyEpoch      = 'e' // realm                            -> Epoch
-	keyUse        = 'u' // accessor                         -> Use
+	keyUse        = 'u' // accessor, or id of a federation policy -> Use
 	keyAudit      = 'j' // time, random                     -> AuditEntry
+	keyAdmin      = 'k' // digest of the admin token        -> AdminToken
+	keyAdminName  = 'b' // realm, folded name               -> index: digest of the admin token
+	keyFederated  = 'f' // realm, digest of issuer, claim and subject -> index: id of the recipient
+	keyIssuer     = 'i' // realm, issuer                    -> Issuer
+	keyQuery      = 'q' // realm, digest of recipient, table and query -> queryBinding
+	keyClients    = 'c' // accessor, or id of a federation policy -> clientList
 )
 
 // index leads from one key to another record.

@@ -27,6 +27,14 @@ func TestGoldensOfKeys(t *testing.T) {
 		"recipient":      {recipientKey("home", "rcp_1"), "72" + "686f6d65" + "00" + "7263705f31"},
 		"name":           {nameKey("home", "Acme"), "6e" + "686f6d65" + "00" + "61636d65"},
 		"audit":          {auditKey(at(9), []byte{1, 2}), "6a" + "1898ac0721aca000" + "0102"},
+		"admin token":    {adminKey(digest), "6b" + digits},
+		"admin name":     {adminNameKey("home", "Ann"), "62" + "686f6d65" + "00" + "616e6e"},
+		"issuer":         {issuerKey("home", "idp"), "69" + "686f6d65" + "00" + "696470"},
+		"clients":        {clientsKey("tok_1"), "63" + "746f6b5f31"},
+		"federated": {federatedKey("home", "idp", "sub", "ann"), "66" + "686f6d65" + "00" +
+			hex.EncodeToString(someDigest("idp\x00sub\x00ann\x00"))},
+		"query": {queryKey("home", "rcp_1", "a/b/c", "q1"), "71" + "686f6d65" + "00" +
+			hex.EncodeToString(someDigest("rcp_1\x00a/b/c\x00q1\x00"))},
 	} {
 		if got := hex.EncodeToString(test.key); got != test.want {
 			t.Errorf("%s: key %s, want %s", name, got, test.want)
@@ -38,9 +46,40 @@ func TestNoRealmSeesInsideAnother(t *testing.T) {
 	for kind, key := range map[byte][]byte{
 		keyRecipient: recipientKey("homestead", "x"),
 		keyName:      nameKey("homestead", "x"),
+		keyAdminName: adminNameKey("homestead", "x"),
+		keyIssuer:    issuerKey("homestead", "x"),
+		keyFederated: federatedKey("homestead", "x", "sub", "y"),
+		keyQuery:     queryKey("homestead", "x", "y", "z"),
 	} {
 		if !bytes.HasPrefix(key, realmPrefix(kind, "homestead")) || bytes.HasPrefix(key, realmPrefix(kind, "home")) {
 			t.Errorf("a scan of realm home finds %q, or one of homestead does not", key)
+		}
+	}
+}
+
+// No two of these may be one key: each part ends.
+func TestPartsOfAKeyDoNotRunIntoOneAnother(t *testing.T) {
+	for name, keys := range map[string][2][]byte{
+		"issuer and claim":    {federatedKey("home", "idps", "ub", "x"), federatedKey("home", "idp", "sub", "x")},
+		"claim and subject":   {federatedKey("home", "idp", "su", "bx"), federatedKey("home", "idp", "sub", "x")},
+		"recipient and table": {queryKey("home", "r", "1t", "q"), queryKey("home", "r1", "t", "q")},
+		"table and query":     {queryKey("home", "r", "t", "1q"), queryKey("home", "r", "t1", "q")},
+	} {
+		if bytes.Equal(keys[0], keys[1]) {
+			t.Errorf("%s run into one another", name)
+		}
+	}
+}
+
+// A driver takes keys of 1024 bytes.
+func TestLongestKeysFit(t *testing.T) {
+	realm := strings.Repeat("r", 64)
+	for name, key := range map[string][]byte{
+		"issuer": issuerKey(realm, strings.Repeat("i", maxFederationText)),
+		"name":   nameKey(realm, strings.Repeat("n", maxNameLength)),
+	} {
+		if len(key) > 1024 {
+			t.Errorf("a key of an %s has %d bytes", name, len(key))
 		}
 	}
 }

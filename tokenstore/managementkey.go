@@ -9,7 +9,7 @@ import (
 // SetManagementKey gives a recipient a management key, in place of the one it
 // had; nil takes it away. The old key is refused from the next call on.
 func (s *Store) SetManagementKey(ctx context.Context, realm, name string, key *secret.Digest, actor string) (Recipient, error) {
-	return s.withRecipient(ctx, realm, name, func(t *transaction, recipient *Recipient) error {
+	return s.withRecipient(ctx, realm, name, actor, func(t *transaction, recipient *Recipient) error {
 		if err := t.setManagementKey(recipient, key); err != nil {
 			return err
 		}

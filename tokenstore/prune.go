@@ -9,12 +9,12 @@ import (
 // How long what is over is kept.
 const (
 	// KeepEnded is how long after its end a token or link is still known, so that
-	// a refusal can say why.
+	// a refusal can say why. Access tokens are kept for a day.
 	KeepEnded = 30 * 24 * time.Hour
 	// KeepChanges is how long the change feed goes back. Whoever was away longer
 	// starts anew.
 	KeepChanges = time.Hour
-	// KeepAudit is how long audit entries are kept.
+	// KeepAudit is how long audit entries are kept, and admin tokens after their end.
 	KeepAudit = 400 * 24 * time.Hour
 )
 
@@ -27,7 +27,7 @@ const pruneBatch = 250
 func (s *Store) Prune(ctx context.Context) (removed int, err error) {
 	var errs []error
 	for _, pass := range []func(context.Context) (int, error){
-		s.pruneTokens, s.pruneLinks, s.pruneAudit, s.pruneChanges,
+		s.pruneTokens, s.pruneLinks, s.pruneQueries, s.pruneAdmins, s.pruneAudit, s.pruneChanges,
 	} {
 		n, err := pass(ctx)
 		removed += n
@@ -94,10 +94,14 @@ func (s *Store) pruneTokens(ctx context.Context) (int, error) {
 			return false, err
 		}
 		end := token.end(t.now, e)
-		if end == nil || end.At.After(t.now.Add(-KeepEnded)) {
+		keep := KeepEnded
+		if token.Kind == AccessToken {
+			keep = keepAccess
+		}
+		if end == nil || end.At.After(t.now.Add(-keep)) {
 			return false, nil // an ended token never comes back: what the page says is enough
 		}
-		for _, key := range [][]byte{entry.Key, accessorKey(token.Accessor), useKey(token.Accessor)} {
+		for _, key := range [][]byte{entry.Key, accessorKey(token.Accessor), useKey(token.Accessor), clientsKey(token.Accessor)} {
 			if err := t.Delete(key); err != nil {
 				return false, err
 			}

@@ -147,7 +147,7 @@ func TestTokenOfARecipientWithItsOwnLifetime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holder, err := f.Activate(t.Context(), realm, codeOf("acme"), tokenOf("acme"), lifetime)
+	holder, err := f.Activate(t.Context(), realm, codeOf("acme"), tokenOf("acme"), tokenstore.BearerToken, lifetime)
 	if err != nil || !holder.Token.ExpiresAt.Equal(f.now().Add(own)) {
 		t.Errorf("the token ends at %s, %v, want the recipient's own lifetime", holder.Token.ExpiresAt, err)
 	}

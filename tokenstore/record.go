@@ -16,16 +16,22 @@ var ErrRecord = errors.New("stored record cannot be read")
 // deterministic CBOR (RFC 8949 section 4.2) with integer keys. Any change takes the
 // next version, a new field too, and decode learns to read both: a release that
 // does not know a field might be passing over a restriction, and refuses the record
-// instead. testdata/records.golden holds one of each.
+// instead. A later version only adds fields, of which the zero value means what
+// went without saying before; so one struct reads all versions up to its own.
+// testdata/records.golden holds one of each.
 const (
-	versionToken     = 1
+	versionToken     = 2 // 2: kind, imported, parent, maker
 	versionIndex     = 1
-	versionRecipient = 1
-	versionLink      = 1
+	versionRecipient = 2 // 2: authentication, end, networks, limits, federation, owner and properties
+	versionLink      = 2 // 2: maker
 	versionEpoch     = 1
 	versionUse       = 1
 	versionAudit     = 1
 	versionTopic     = 1
+	versionAdmin     = 1
+	versionIssuer    = 1
+	versionQuery     = 1
+	versionClients   = 1
 )
 
 var (
@@ -63,7 +69,7 @@ func encode(version byte, record any) ([]byte, error) {
 }
 
 func decode(data []byte, version byte, record any) error {
-	if len(data) == 0 || data[0] != version {
+	if len(data) == 0 || data[0] == 0 || data[0] > version {
 		return fmt.Errorf("%w: %T has an unknown version", ErrRecord, record)
 	}
 	if err := decMode.Unmarshal(data[1:], record); err != nil {
@@ -84,8 +90,11 @@ func get(r Reader, key []byte, version byte, record any) error {
 	return decode(data, version, record)
 }
 
-// put encodes and writes one record.
+// put encodes and writes one record. What decode would refuse is not written.
 func put(t Txn, key []byte, version byte, record any) error {
+	if r, ok := record.(interface{ whole() bool }); ok && !r.whole() {
+		return fmt.Errorf("%w: %T lacks a field", ErrInvalid, record)
+	}
 	data, err := encode(version, record)
 	if err != nil {
 		return err

@@ -42,6 +42,18 @@ var kinds = []struct {
 			Accessor: "tok_2", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), IssuedAt: at(10), ExpiresAt: at(11),
 			RotatedAt: at(12), RevokedAt: at(13), Epoch: 3,
 		},
+		&Token{
+			Accessor: "tok_3", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), IssuedAt: at(10), ExpiresAt: at(11),
+			Imported: true, CreatedBy: "local",
+		},
+		&Token{
+			Accessor: "tok_4", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), IssuedAt: at(10), ExpiresAt: at(11),
+			Kind: ClientSecret,
+		},
+		&Token{
+			Accessor: "tok_5", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), IssuedAt: at(10), ExpiresAt: at(11),
+			Kind: AccessToken, Parent: someDigest("client secret"),
+		},
 	}},
 	{"Index", versionIndex, func() any { return new(index) }, []any{
 		&index{Digest: someDigest("token")},
@@ -58,6 +70,20 @@ var kinds = []struct {
 			},
 			CreatedAt: at(9), UpdatedAt: at(10),
 		},
+		&Recipient{
+			ID: "rcp_2", Realm: "home", Name: "zoo", CreatedAt: at(9), UpdatedAt: at(10),
+			Auth: Federation, NotAfter: at(11), Networks: []string{"192.0.2.0/24", "2001:db8::/32"},
+			Limits: Limits{Rate: 10, Burst: 20, Concurrent: 5},
+			Owner:  "ann", Properties: map[string]string{"team": "sales", "cost centre": "7"},
+			CreatedBy: "ann", UpdatedBy: "ben", RevokedAt: at(12),
+			Federation: []FederationPolicy{{
+				ID: "fed_1", Name: "main", Comment: "their tenant", Issuer: "https://idp.example.com/", JWKS: "https://idp.example.com/keys",
+				Audiences: []string{"gatehouse"}, Claim: "oid", Subject: "7d1e", CreatedAt: at(9), UpdatedAt: at(10),
+			}},
+		},
+		&Recipient{
+			ID: "rcp_3", Realm: "home", Name: "client", CreatedAt: at(9), UpdatedAt: at(10), Auth: ClientCredentials,
+		},
 	}},
 	{"Link", versionLink, func() any { return new(Link) }, []any{
 		&Link{Accessor: "tok_1", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), ExpiresAt: at(10), Sealed: []byte("sealed")},
@@ -65,6 +91,7 @@ var kinds = []struct {
 			Accessor: "tok_1", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), ExpiresAt: at(10),
 			UsedAt: at(11), RevokedAt: at(12), Epoch: 2, NotAfter: at(13),
 		},
+		&Link{Accessor: "tok_1", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), ExpiresAt: at(10), CreatedBy: "ann"},
 	}},
 	{"Epoch", versionEpoch, func() any { return new(Epoch) }, []any{&Epoch{Number: 7, Ends: []time.Time{at(9), at(10)}}}},
 	{"Use", versionUse, func() any { return new(Use) }, []any{&Use{At: at(9), ClientIP: "192.0.2.1", UserAgent: "client/1"}}},
@@ -72,6 +99,25 @@ var kinds = []struct {
 		At: at(9), Actor: "local", Action: "createRecipient", Realm: "home", Subject: "rcp_1", Name: "acme",
 		Accessor: "tok_1", Detail: "grants: sales",
 	}}},
+	{"Admin", versionAdmin, func() any { return new(AdminToken) }, []any{
+		&AdminToken{Accessor: "adm_1", Realm: "home", Name: "ci", Role: AdminReadOnly, CreatedAt: at(9), ExpiresAt: at(10)},
+		&AdminToken{
+			Accessor: "adm_1", Realm: "home", Name: "ann", Role: AdminFull, CreatedAt: at(9), CreatedBy: "local",
+			ExpiresAt: at(10), RevokedAt: at(11),
+		},
+	}},
+	{"Issuer", versionIssuer, func() any { return new(Issuer) }, []any{
+		&Issuer{Audiences: map[string]int{"gatehouse": 1}},
+		&Issuer{JWKS: "https://idp.example.com/keys", Audiences: map[string]int{"gatehouse": 2, "other": 1}},
+	}},
+	{"Query", versionQuery, func() any { return new(queryBinding) }, []any{&queryBinding{ExpiresAt: at(9)}}},
+	{"Clients", versionClients, func() any { return new(clientList) }, []any{
+		&clientList{},
+		&clientList{Clients: []Client{
+			{IP: "192.0.2.1", UserAgent: "client/1", First: at(9), Last: at(11)},
+			{IP: "2001:db8::1", First: at(10), Last: at(10)},
+		}},
+	}},
 	{"Topic", versionTopic, func() any { return new(Topic) }, []any{&Topic{Realm: "home", Subject: "rcp_1"}, &Topic{}}},
 }
 
@@ -210,6 +256,9 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 		"Link":      {"Accessor", "Realm", "Subject", "ExpiresAt"},
 		"Recipient": {"ID", "Realm", "Name"},
 		"Epoch":     {"Number", "Ends"},
+		"Admin":     {"Accessor", "Realm", "Name", "Role", "ExpiresAt"},
+		"Issuer":    {"Audiences"},
+		"Query":     {"ExpiresAt"},
 	}
 	for _, kind := range kinds {
 		for _, field := range required[kind.name] {
@@ -223,6 +272,33 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 			if err := decode(data, kind.version, kind.empty()); !errors.Is(err, ErrRecord) {
 				t.Errorf("%s without %s: %v, want ErrRecord", kind.name, field, err)
 			}
+		}
+	}
+	for name, token := range map[string]Token{
+		"an access token without its client secret": {Kind: AccessToken},
+		"a bearer token with a client secret":       {Parent: someDigest("client secret")},
+		"a client secret with a client secret":      {Kind: ClientSecret, Parent: someDigest("client secret")},
+		"a kind that nobody knows":                  {Kind: AccessToken + 1, Parent: someDigest("client secret")},
+	} {
+		token.Accessor, token.Realm, token.Subject, token.ExpiresAt = "tok_1", "home", "rcp_1", at(11)
+		data, err := encode(versionToken, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := decode(data, versionToken, new(Token)); !errors.Is(err, ErrRecord) {
+			t.Errorf("%s: %v, want ErrRecord", name, err)
+		}
+	}
+	for name, record := range map[string]any{
+		"an admin token of a role that nobody knows": AdminToken{Accessor: "a", Realm: "home", Name: "n", Role: "root", ExpiresAt: at(11)},
+		"a recipient of a way that nobody knows":     Recipient{ID: "r", Realm: "home", Name: "n", Auth: Federation + 1},
+	} {
+		data, err := encode(1, record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := decode(data, 1, reflect.New(reflect.TypeOf(record)).Interface()); !errors.Is(err, ErrRecord) {
+			t.Errorf("%s: %v, want ErrRecord", name, err)
 		}
 	}
 	for name, epoch := range map[string]Epoch{
@@ -239,6 +315,45 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 	}
 	if err := decode([]byte{versionIndex, 0xa0}, versionIndex, new(index)); !errors.Is(err, ErrRecord) {
 		t.Errorf("an index that leads nowhere: %v, want ErrRecord", err)
+	}
+}
+
+// What the first release wrote names no kind, end, network or limit. It means a
+// bearer token, of a recipient with bearer tokens, from anywhere and without end; and
+// written again it says no more and no less.
+func TestRecordsOfVersion1MeanWhatTheyMeant(t *testing.T) {
+	read := 0
+	for _, kind := range kinds {
+		for i, old := range goldens(t)[kind.name] {
+			if old[0] != 1 || kind.version == 1 {
+				continue
+			}
+			read++
+			record := kind.empty()
+			if err := decode(old, kind.version, record); err != nil {
+				t.Errorf("%s, line %d: %v", kind.name, i+1, err)
+				continue
+			}
+			again, err := encode(kind.version, record)
+			if err != nil || string(again[1:]) != string(old[1:]) {
+				t.Errorf("%s, line %d, written again: %x, %v", kind.name, i+1, again, err)
+			}
+			switch r := record.(type) {
+			case *Token:
+				if r.Kind != BearerToken || r.Imported {
+					t.Errorf("token %s is a %s, imported %v", r.Accessor, r.Kind, r.Imported)
+				}
+			case *Recipient:
+				networks, err := r.Prefixes()
+				if r.Auth != BearerTokens || r.CredentialKind() != BearerToken || networks != nil || err != nil ||
+					r.Limits != (Limits{}) || r.lasts(time.Unix(1<<40, 0)) != nil || !r.RevokedAt.IsZero() {
+					t.Errorf("recipient %s has a restriction: %+v", r.ID, r)
+				}
+			}
+		}
+	}
+	if read < 6 {
+		t.Errorf("%d records of version 1 are read; the file has lost some", read)
 	}
 }
 

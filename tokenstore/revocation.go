@@ -2,17 +2,21 @@ package tokenstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
 )
 
-// Revoke ends every token and the pending link of a recipient at once. Its
-// grants and its management key stay. ErrNotFound.
+// Revoke ends every token and the pending link of a recipient at once, and of its
+// identity provider those issued until now. Its grants, its management key and its
+// federation policies stay. ErrNotFound.
 func (s *Store) Revoke(ctx context.Context, realm, name, actor string) (Recipient, error) {
 	return s.revoke(ctx, realm, name, nil, actor)
 }
 
 func (s *Store) revoke(ctx context.Context, realm, name string, check Check, actor string) (Recipient, error) {
-	return s.withRecipient(ctx, realm, name, func(t *transaction, recipient *Recipient) error {
+	return s.withRecipient(ctx, realm, name, actor, func(t *transaction, recipient *Recipient) error {
 		live, err := credentials(t, *recipient, t.now)
 		if err != nil {
 			return err
@@ -23,6 +27,7 @@ func (s *Store) revoke(ctx context.Context, realm, name string, check Check, act
 		if err := t.revokeCredentials(recipient, live); err != nil {
 			return err
 		}
+		recipient.RevokedAt = t.now
 		return t.auditRecipient(*recipient, actor, "revokeRecipientTokens", "")
 	})
 }
@@ -42,27 +47,9 @@ func (s *Store) RevokeToken(ctx context.Context, accessor, actor string) (TokenI
 			return err
 		}
 		if token.end(t.now, e) == nil {
-			// The recipient's record is the head of its set of tokens: writing it
-			// makes this conflict with a rotation under way.
-			var recipient Recipient
-			if err := get(t, recipientKey(token.Realm, token.Subject), versionRecipient, &recipient); err != nil {
-				return err
-			}
-			recipient.UpdatedAt = t.now
-			token.RevokedAt = t.now
-			if err := t.putToken(digest[:], token); err != nil {
-				return err
-			}
-			if err := t.putRecipient(recipient); err != nil {
-				return err
-			}
-			if err := t.audit(AuditEntry{
-				Actor: actor, Action: "revokeToken", Accessor: accessor,
-				Realm: token.Realm, Subject: token.Subject, Name: recipient.Name,
-			}); err != nil {
-				return err
-			}
-			if err := t.changed(token.Realm, token.Subject); err != nil {
+			// Not found is the recipient of an access token, deleted since: its client
+			// secret has ended then, and it with it.
+			if err := t.revokeToken(&token, digest, actor); err != nil && !errors.Is(err, ErrNotFound) {
 				return err
 			}
 		}
@@ -70,6 +57,30 @@ func (s *Store) RevokeToken(ctx context.Context, accessor, actor string) (TokenI
 		return err
 	})
 	return info, err
+}
+
+func (t *transaction) revokeToken(token *Token, digest secret.Digest, actor string) error {
+	// The recipient's record is the head of its set of tokens: writing it makes this
+	// conflict with a rotation under way.
+	var recipient Recipient
+	if err := get(t, recipientKey(token.Realm, token.Subject), versionRecipient, &recipient); err != nil {
+		return err
+	}
+	recipient.UpdatedAt, recipient.UpdatedBy = t.now, actor
+	token.RevokedAt = t.now
+	if err := t.putToken(digest[:], *token); err != nil {
+		return err
+	}
+	if err := t.putRecipient(recipient); err != nil {
+		return err
+	}
+	if err := t.audit(AuditEntry{
+		Actor: actor, Action: "revokeToken", Accessor: token.Accessor,
+		Realm: token.Realm, Subject: token.Subject, Name: recipient.Name,
+	}); err != nil {
+		return err
+	}
+	return t.changed(token.Realm, token.Subject)
 }
 
 // revokeCredentials writes the end of each live credential and empties the slots.
@@ -86,8 +97,7 @@ func (t *transaction) revokeCredentials(recipient *Recipient, live []Credential)
 			return fmt.Errorf("revoking %s: %w", c.Accessor, err)
 		}
 	}
-	recipient.keep(nil)
-	return nil
+	return t.keep(recipient, nil)
 }
 
 func (t *transaction) revokeLink(c Credential) error {

@@ -47,7 +47,7 @@ func (s *Store) Rotate(ctx context.Context, realm, name string, r Rotation, acto
 	if r.OldExpiresIn < 0 || r.OldExpiresIn > maxLifetime {
 		return Recipient{}, nil, fmt.Errorf("%w: the time until old tokens expire is 0 seconds to 100 years", ErrInvalid)
 	}
-	recipient, err := s.withRecipient(ctx, realm, name, func(t *transaction, recipient *Recipient) error {
+	recipient, err := s.withRecipient(ctx, realm, name, actor, func(t *transaction, recipient *Recipient) error {
 		old, err := credentials(t, *recipient, t.now)
 		if err != nil {
 			return err
@@ -62,8 +62,10 @@ func (s *Store) Rotate(ctx context.Context, realm, name string, r Rotation, acto
 		if err != nil {
 			return err
 		}
-		recipient.keep(kept)
-		added, err := t.addLink(recipient, r.Link)
+		if err := t.keep(recipient, kept); err != nil {
+			return err
+		}
+		added, err := t.addLink(recipient, r.Link, actor)
 		if err != nil {
 			return err
 		}
@@ -115,7 +117,7 @@ func (s *Store) Shorten(ctx context.Context, realm, name string, in time.Duratio
 		return recipient, nil, err
 	}
 	var live []Credential
-	recipient, err := s.withRecipient(ctx, realm, name, func(t *transaction, recipient *Recipient) error {
+	recipient, err := s.withRecipient(ctx, realm, name, actor, func(t *transaction, recipient *Recipient) error {
 		all, err := credentials(t, *recipient, t.now)
 		if err != nil {
 			return err
@@ -123,10 +125,15 @@ func (s *Store) Shorten(ctx context.Context, realm, name string, in time.Duratio
 		if err := check.ask(recipient, all); err != nil {
 			return err
 		}
+		if recipient.Auth == Federation {
+			return fmt.Errorf("%w: the tokens of this recipient are its identity provider's, and cannot be shortened; revoke or disable it, or set its end", ErrInvalid)
+		}
 		if live, err = t.shorten(all, t.now.Add(in), false); err != nil {
 			return err
 		}
-		recipient.keep(live)
+		if err := t.keep(recipient, live); err != nil {
+			return err
+		}
 		return t.auditRecipient(*recipient, actor, "updateRecipientTokens", fmt.Sprintf("tokens expire within %s", in))
 	})
 	return recipient, live, err

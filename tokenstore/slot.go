@@ -2,6 +2,8 @@ package tokenstore
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
@@ -33,6 +35,8 @@ type Link struct {
 	Epoch     uint64    `cbor:"9,keyasint,omitempty"`
 	// NotAfter bounds the life of the token that will be minted; zero: no bound.
 	NotAfter time.Time `cbor:"10,keyasint,omitzero"`
+	// CreatedBy is who made the link, as the audit names actors.
+	CreatedBy string `cbor:"11,keyasint,omitempty"`
 }
 
 // whole tells whether a stored link is complete: one without its expiry could be
@@ -66,7 +70,8 @@ func (c Credential) CreatedAt() time.Time {
 }
 
 // credentials reads what a recipient's slots lead to, newest first, and leaves
-// out what is over at now.
+// out what is over at now. A token's expiry is the recipient's end, if that is
+// earlier.
 func credentials(r Reader, recipient Recipient, now time.Time) ([]Credential, error) {
 	e, err := epoch(r, recipient.Realm)
 	if err != nil {
@@ -74,39 +79,81 @@ func credentials(r Reader, recipient Recipient, now time.Time) ([]Credential, er
 	}
 	live := make([]Credential, 0, len(recipient.Slots))
 	for i := len(recipient.Slots) - 1; i >= 0; i-- {
-		slot := recipient.Slots[i]
-		digest, err := digestFrom(slot.Digest)
-		if err != nil {
-			return nil, err
-		}
-		c := Credential{Slot: slot}
-		if slot.Pending {
-			c.Link = new(Link)
-			err = get(r, linkKey(digest), versionLink, c.Link)
-		} else {
-			c.Token = new(Token)
-			err = get(r, tokenKey(digest), versionToken, c.Token)
-		}
+		c, err := credentialOf(r, recipient.Slots[i])
 		if errors.Is(err, ErrNotFound) {
 			continue // pruned, so long over
 		}
 		if err != nil {
 			return nil, err
 		}
-		if slot.Pending && c.Link.over(now, e) || !slot.Pending && c.Token.end(now, e) != nil {
-			continue
+		if c.Token != nil {
+			c.Token.ExpiresAt = earlier(c.Token.ExpiresAt, recipient.NotAfter)
 		}
-		live = append(live, c)
+		if !ended(recipient.NotAfter, now) && c.live(now, e) {
+			live = append(live, c)
+		}
 	}
 	return live, nil
 }
 
-// keep makes the given credentials, newest first, the recipient's slots.
-func (r *Recipient) keep(live []Credential) {
-	r.Slots = r.Slots[:0:0]
-	for i := len(live) - 1; i >= 0; i-- {
-		r.Slots = append(r.Slots, live[i].Slot)
+// credentialOf reads what a slot leads to.
+func credentialOf(r Reader, slot Slot) (Credential, error) {
+	c := Credential{Slot: slot}
+	digest, err := digestFrom(slot.Digest)
+	switch {
+	case err != nil:
+	case slot.Pending:
+		c.Link = new(Link)
+		err = get(r, linkKey(digest), versionLink, c.Link)
+	default:
+		c.Token = new(Token)
+		err = get(r, tokenKey(digest), versionToken, c.Token)
 	}
+	return c, err
+}
+
+func (c Credential) live(now time.Time, e Epoch) bool {
+	if c.Token != nil {
+		return c.Token.end(now, e) == nil
+	}
+	return !c.Link.over(now, e)
+}
+
+// keep makes the given credentials, newest first, the recipient's slots. What
+// leaves them because the recipient's end has come, and for no reason of its own,
+// gets that end in its own record: it is over for good, also when the recipient is
+// given a later end or is deleted.
+func (t *transaction) keep(recipient *Recipient, live []Credential) error {
+	e, err := epoch(t, recipient.Realm)
+	if err != nil {
+		return err
+	}
+	old := recipient.Slots
+	recipient.Slots = make([]Slot, 0, len(live))
+	for _, c := range slices.Backward(live) {
+		recipient.Slots = append(recipient.Slots, c.Slot)
+	}
+	for _, slot := range old {
+		if slices.ContainsFunc(live, func(c Credential) bool { return c.Accessor == slot.Accessor }) {
+			continue
+		}
+		c, err := credentialOf(t, slot)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err == nil && c.live(t.now, e) {
+			if c.Link != nil {
+				err = t.revokeLink(c)
+			} else {
+				c.Token.ExpiresAt = earlier(recipient.NotAfter, t.now)
+				err = t.putToken(c.Digest, *c.Token)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *transaction) putToken(digest []byte, token Token) error {
@@ -136,7 +183,13 @@ type NewLink struct {
 }
 
 // addLink stores a new pending link and gives it the recipient's next slot.
-func (t *transaction) addLink(recipient *Recipient, link NewLink) (Credential, error) {
+func (t *transaction) addLink(recipient *Recipient, link NewLink, actor string) (Credential, error) {
+	if recipient.Auth == Federation {
+		return Credential{}, fmt.Errorf("%w: a recipient that its own identity provider vouches for has no activation link", ErrInvalid)
+	}
+	if err := recipient.lasts(t.now); err != nil {
+		return Credential{}, err
+	}
 	e, err := epoch(t, recipient.Realm)
 	if err != nil {
 		return Credential{}, err
@@ -155,6 +208,7 @@ func (t *transaction) addLink(recipient *Recipient, link NewLink) (Credential, e
 			ExpiresAt: t.now.Add(link.Lifetime),
 			Sealed:    link.Sealed,
 			Epoch:     e.Number,
+			CreatedBy: actor,
 		},
 	}
 	recipient.Slots = append(recipient.Slots, added.Slot)

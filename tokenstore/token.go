@@ -4,10 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 )
+
+// TokenKind is what a token is good for. One kind is never accepted where
+// another is asked for.
+type TokenKind uint8
+
+// The kinds of tokens.
+const (
+	// BearerToken is what a credential file of version 1 holds.
+	BearerToken TokenKind = iota
+	// ClientSecret is what an OAuth client presents at the token endpoint, and
+	// nowhere else (RFC 6749 section 4.4).
+	ClientSecret
+	// AccessToken is what the token endpoint issues. It ends with its client
+	// secret at the latest.
+	AccessToken
+)
+
+// String returns the kind in a word or two.
+func (k TokenKind) String() string {
+	switch k {
+	case BearerToken:
+		return "bearer token"
+	case ClientSecret:
+		return "client secret"
+	case AccessToken:
+		return "access token"
+	default:
+		return "unknown kind"
+	}
+}
 
 // Token is a bearer token that was issued, without its secret. The record is
 // kept for a while after its end, so that a refusal can say why.
@@ -24,13 +55,22 @@ type Token struct {
 	// RevokedAt is when it was revoked; zero if it was not.
 	RevokedAt time.Time `cbor:"8,keyasint,omitzero"`
 	// Epoch is the realm's epoch under which it was issued.
-	Epoch uint64 `cbor:"9,keyasint,omitempty"`
+	Epoch uint64    `cbor:"9,keyasint,omitempty"`
+	Kind  TokenKind `cbor:"10,keyasint,omitempty"`
+	// Imported says that the token was made elsewhere, so that several clients may
+	// be using it.
+	Imported bool `cbor:"11,keyasint,omitempty"`
+	// Parent is the digest of the client secret that an access token came from.
+	Parent []byte `cbor:"12,keyasint,omitempty"`
+	// CreatedBy is who made the token or its link, as the audit names actors.
+	CreatedBy string `cbor:"13,keyasint,omitempty"`
 }
 
 // whole tells whether a stored token is complete: one without its expiry would
-// never end.
+// never end, an access token without its client secret would outlive it.
 func (t Token) whole() bool {
-	return t.Accessor != "" && t.Realm != "" && t.Subject != "" && !t.ExpiresAt.IsZero()
+	return t.Accessor != "" && t.Realm != "" && t.Subject != "" && !t.ExpiresAt.IsZero() &&
+		t.Kind <= AccessToken && (t.Kind == AccessToken) == (len(t.Parent) > 0)
 }
 
 // EndReason is why a token is no longer valid.
@@ -82,47 +122,107 @@ func (e *DisabledError) Error() string {
 
 // Holder is a valid token with the recipient that holds it, as of a revision.
 type Holder struct {
-	Token     Token
+	Token Token
+	// Root is the token in the recipient's slot: the client secret of an access
+	// token, else the token itself.
+	Root      Token
 	Recipient Recipient
 	Revision  Revision
 }
 
-// TokenHolder looks a token up by its digest. The errors are ErrNotFound if no
-// such token was issued in the realm (or it was pruned), *EndedError, and
-// *DisabledError; any other means that the store could not tell.
+// TokenHolder looks the token of a data call up by its digest: a bearer token or
+// an access token. The token's expiry is the earliest of its own, its client
+// secret's and its recipient's. The errors are ErrNotFound if no such token was issued in the
+// realm (or it was pruned), *EndedError, and *DisabledError; any other means that
+// the store could not tell.
 func (s *Store) TokenHolder(ctx context.Context, realm string, digest secret.Digest) (Holder, error) {
+	return s.holder(ctx, realm, digest, BearerToken, AccessToken)
+}
+
+func (s *Store) holder(ctx context.Context, realm string, digest secret.Digest, kinds ...TokenKind) (Holder, error) {
 	var h Holder
 	now := s.clock()
-	err := s.driver.View(ctx, func(r Reader) error {
-		h = Holder{Revision: r.Revision()}
-		if err := get(r, tokenKey(digest), versionToken, &h.Token); err != nil {
-			return err
-		}
-		if h.Token.Realm != realm {
-			return ErrNotFound // a token is worth nothing in another realm
-		}
-		e, err := epoch(r, realm)
-		if err != nil {
-			return err
-		}
-		if end := h.Token.end(now, e); end != nil {
-			return end
-		}
-		err = get(r, recipientKey(realm, h.Token.Subject), versionRecipient, &h.Recipient)
-		if errors.Is(err, ErrNotFound) {
-			// Deleting a recipient revokes its tokens, so this cannot be; if it is,
-			// nobody holds the token.
-			return &EndedError{Revoked, now, h.Token}
-		}
-		if err != nil {
-			return err
-		}
-		if h.Recipient.Disabled {
-			return &DisabledError{h.Token, h.Recipient}
-		}
-		return nil
+	err := s.driver.View(ctx, func(r Reader) (err error) {
+		h, err = holderOf(r, realm, digest, now, kinds...)
+		return err
 	})
 	return h, err
+}
+
+// holderOf is who holds a valid token of one of the kinds.
+func holderOf(r Reader, realm string, digest secret.Digest, now time.Time, kinds ...TokenKind) (Holder, error) {
+	h := Holder{Revision: r.Revision()}
+	if err := get(r, tokenKey(digest), versionToken, &h.Token); err != nil {
+		return h, err
+	}
+	// A token is worth nothing in another realm, or as another kind.
+	if h.Token.Realm != realm || !slices.Contains(kinds, h.Token.Kind) {
+		return h, ErrNotFound
+	}
+	e, err := epoch(r, realm)
+	if err != nil {
+		return h, err
+	}
+	if h.Root, err = rootOf(r, h.Token); err != nil {
+		return h, err
+	}
+	err = get(r, recipientKey(realm, h.Token.Subject), versionRecipient, &h.Recipient)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return h, err
+	}
+	h.Token = h.Token.within(h.Root, h.Recipient, e)
+	if end := h.Token.end(now, e); end != nil {
+		return h, end
+	}
+	// The recipient's record is what counts: a token that is in none of its slots,
+	// as after a deletion, is nobody's.
+	if !h.Recipient.holds(h.Root) {
+		return h, &EndedError{Revoked, now, h.Token}
+	}
+	if h.Recipient.Disabled {
+		return h, &DisabledError{h.Token, h.Recipient}
+	}
+	return h, nil
+}
+
+// rootOf is the token that stands in a recipient's slot: the client secret of an
+// access token, else the token itself.
+func rootOf(r Reader, token Token) (Token, error) {
+	if token.Kind != AccessToken {
+		return token, nil
+	}
+	digest, err := digestFrom(token.Parent)
+	if err != nil {
+		return Token{}, err
+	}
+	var root Token
+	err = get(r, tokenKey(digest), versionToken, &root)
+	if errors.Is(err, ErrNotFound) {
+		// A client secret is kept for longer than what it issued. If it is gone
+		// nevertheless, the token is nobody's.
+		return Token{}, nil
+	}
+	return root, err
+}
+
+// within is the token as it is bounded from outside: what ends the root ends it, and
+// so does the recipient's end.
+func (t Token) within(root Token, recipient Recipient, e Epoch) Token {
+	if root.Accessor != t.Accessor {
+		t.RevokedAt = earlier(t.RevokedAt, earlier(root.RevokedAt, e.ended(root.Epoch)))
+		if ended(root.ExpiresAt, t.ExpiresAt) {
+			t.ExpiresAt, t.RotatedAt = root.ExpiresAt, root.RotatedAt
+		}
+	}
+	t.ExpiresAt = earlier(t.ExpiresAt, recipient.NotAfter)
+	return t
+}
+
+// holds tells whether a token is in one of the recipient's slots.
+func (r *Recipient) holds(root Token) bool {
+	return root.Accessor != "" && slices.ContainsFunc(r.Slots, func(s Slot) bool {
+		return !s.Pending && s.Accessor == root.Accessor
+	})
 }
 
 // TokenInfo is what an operator may see of a token.
@@ -158,13 +258,21 @@ func (s *Store) tokenInfo(r Reader, token Token) (TokenInfo, error) {
 	if err != nil {
 		return info, err
 	}
-	info.Status, info.EndedAt = token.status(s.clock(), e)
 	var recipient Recipient
 	err = get(r, recipientKey(token.Realm, token.Subject), versionRecipient, &recipient)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return info, err
 	}
 	info.Recipient = recipient.Name
+	root, err := rootOf(r, token)
+	if err != nil {
+		return info, err
+	}
+	info.Token = token.within(root, recipient, e)
+	info.Status, info.EndedAt = info.Token.status(s.clock(), e)
+	if info.EndedAt.IsZero() && !recipient.holds(root) {
+		info.Status = string(Revoked) // as whoever presents it is told
+	}
 	info.Use, err = s.lastUse(r, token.Accessor)
 	return info, err
 }

@@ -30,7 +30,8 @@ const usageBatch = 500
 type usageBuffer struct {
 	sync.Mutex
 	pending map[string]Use // by accessor
-	full    chan struct{}  // signals the writer, if one waits
+	callers map[caller]time.Time
+	full    chan struct{} // signals the writer, if one waits
 }
 
 // Touch notes that a token was used now. It never blocks on the store. Control
@@ -71,6 +72,10 @@ func printable(s string) string {
 // FlushUsage writes the uses noted since the last time. What could not be
 // written is noted again, unless the token was used since.
 func (s *Store) FlushUsage(ctx context.Context) error {
+	return errors.Join(s.flushUses(ctx), s.flushClients(ctx))
+}
+
+func (s *Store) flushUses(ctx context.Context) error {
 	s.usage.Lock()
 	pending := s.usage.pending
 	s.usage.pending = make(map[string]Use, len(pending))

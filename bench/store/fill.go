@@ -77,7 +77,7 @@ func addRecipient(ctx context.Context, store *tokenstore.Store, n uint64, manage
 	if _, err := store.CreateRecipient(ctx, recipient, "bench"); err != nil {
 		return err
 	}
-	_, err := store.Activate(ctx, realm, code, secret.DigestOf(secrets.Token(n)), lifetime)
+	_, err := store.Activate(ctx, realm, code, secret.DigestOf(secrets.Token(n)), tokenstore.BearerToken, lifetime)
 	return err
 }
 

@@ -29,7 +29,14 @@ func plain(err error) error {
 }
 
 func tokenOutcome(ctx context.Context, s *tokenstore.Store, realm string, token secret.Digest) string {
-	holder, err := s.TokenHolder(ctx, realm, token)
+	return outcomeOf(s.TokenHolder(ctx, realm, token))
+}
+
+func secretOutcome(ctx context.Context, s *tokenstore.Store, realm string, token secret.Digest) string {
+	return outcomeOf(s.ClientSecretHolder(ctx, realm, token))
+}
+
+func outcomeOf(holder tokenstore.Holder, err error) string {
 	if err == nil {
 		return validOutcome(holder.Recipient.ID, holder.Recipient.Grants, holder.Token.ExpiresAt)
 	}
@@ -91,11 +98,17 @@ func (l *ledger) differences(ctx context.Context, s *tokenstore.Store) error {
 	for _, p := range l.passes {
 		realm := p.owner.realm
 		if p.issued {
-			got, want := tokenOutcome(ctx, s, realm, p.token), l.tokenOutcome(p)
+			got, other := tokenOutcome(ctx, s, realm, p.token), secretOutcome(ctx, s, realm, p.token)
+			if p.owner.client {
+				got, other = other, got
+			}
+			if other != "unknown" {
+				return fmt.Errorf("token %s as another kind: %s, want unknown", p.accessor, other)
+			}
 			if p.blurred && !p.tokenGone && strings.Contains(got, " at ") {
 				continue
 			}
-			if got != want {
+			if want := l.tokenOutcome(p); got != want {
 				return fmt.Errorf("token %s: %s, want %s", p.accessor, got, want)
 			}
 			if got := tokenOutcome(ctx, s, realm+".not", p.token); got != "unknown" {
@@ -112,6 +125,16 @@ func (l *ledger) differences(ctx context.Context, s *tokenstore.Store) error {
 			if _, err := s.Recipient(ctx, realm, p.owner.name); !errors.Is(err, tokenstore.ErrNotFound) {
 				return fmt.Errorf("deleted recipient %s: %v, want ErrNotFound", p.owner.name, err)
 			}
+		}
+	}
+	for _, a := range l.accesses {
+		got, want := tokenOutcome(ctx, s, a.secret.owner.realm, a.token), l.accessOutcome(a)
+		status, wantStatus := tokenStatus(ctx, s, a.accessor), l.accessStatus(a)
+		if a.secret.blurred && !a.gone && strings.Contains(got, " at ") {
+			continue
+		}
+		if got != want || status != wantStatus {
+			return fmt.Errorf("access token %s: %s, %s, want %s, %s", a.accessor, got, status, want, wantStatus)
 		}
 	}
 	for _, o := range l.owners {

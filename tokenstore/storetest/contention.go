@@ -46,7 +46,7 @@ func lastToken(t *testing.T, s *site) {
 				err := again(func() error { _, _, err := s.Rotate(t.Context(), home, name, r, actor); return err })
 				if err == nil {
 					err = again(func() error {
-						_, err := s.Activate(t.Context(), home, r.Link.Code, tokenOf(r.Link.Accessor), lifetime)
+						_, err := s.Activate(t.Context(), home, r.Link.Code, tokenOf(r.Link.Accessor), tokenstore.BearerToken, lifetime)
 						return err
 					})
 				}
@@ -102,7 +102,7 @@ func oneActivation(t *testing.T, s *site) {
 		for i := range rivals {
 			group.Go(func() {
 				err := again(func() error {
-					_, err := s.Activate(t.Context(), home, codeOf(name), token(i), lifetime)
+					_, err := s.Activate(t.Context(), home, codeOf(name), token(i), tokenstore.BearerToken, lifetime)
 					return err
 				})
 				switch {
@@ -163,7 +163,7 @@ func neverMore(t *testing.T, s *site) {
 		case 0, 1, 2:
 			token := digestOf("token %d.%d", worker, i)
 			note(token)
-			_, err = s.Activate(t.Context(), home, codeOf(some()), token, lifetime)
+			_, err = s.Activate(t.Context(), home, codeOf(some()), token, tokenstore.BearerToken, lifetime)
 		case 3:
 			_, _, err = s.Shorten(t.Context(), home, "acme", time.Duration(1+rand.IntN(90))*time.Second, nil, actor)
 		case 4:
@@ -234,7 +234,7 @@ func activateBesideRevokeRealm(t *testing.T, s *site) {
 		group.Go(func() {
 			err := again(func() error {
 				name := fmt.Sprint("acme-", i)
-				_, err := s.Activate(t.Context(), home, codeOf(name), tokenOf(name), lifetime)
+				_, err := s.Activate(t.Context(), home, codeOf(name), tokenOf(name), tokenstore.BearerToken, lifetime)
 				return err
 			})
 			if err != nil && plain(err) != errLinkOver {

@@ -14,17 +14,23 @@ import (
 // ledger is what a store of recipients should answer, as plain data: it knows of
 // no records, transactions, slots or epochs.
 type ledger struct {
-	now    time.Time
-	owners []*owner // recipients that exist
-	passes []*pass  // all that were ever made, oldest first
-	audit  []time.Time
+	now      time.Time
+	owners   []*owner // recipients that exist
+	passes   []*pass  // all that were ever made, oldest first
+	accesses []*access
+	audit    []time.Time
 }
 
 type owner struct {
 	id, realm, name string
 	grants          []string
 	disabled        bool
+	client          bool      // has client credentials: its tokens are client secrets
+	notAfter        time.Time // zero: no end
 }
+
+// ended tells whether all that the recipient holds is over.
+func (o *owner) ended(now time.Time) bool { return !o.notAfter.IsZero() && !now.Before(o.notAfter) }
 
 // pass is an activation link, and the token that was minted from it.
 type pass struct {
@@ -48,11 +54,22 @@ type pass struct {
 	blurred   bool // ended so long ago that a later mass revocation may blur when and why
 }
 
+// access is an access token.
+type access struct {
+	secret   *pass // the client secret that it came from
+	accessor string
+	token    secret.Digest
+	expires  time.Time
+	revoked  time.Time
+	gone     bool // pruned
+}
+
 // What a ledger and a store say of an operation that they refuse.
 var (
 	errLinkUsed = errors.New("used")
 	errLinkOver = errors.New("over")
 	errDisabled = errors.New("disabled")
+	errEnded    = errors.New("ended")
 )
 
 // moment is the present as records keep it.
@@ -65,6 +82,11 @@ func (l *ledger) owner(realm, name string) *owner {
 		}
 	}
 	return nil
+}
+
+// pass finds one by its accessor.
+func (l *ledger) pass(accessor string) *pass {
+	return l.passes[slices.IndexFunc(l.passes, func(p *pass) bool { return p.accessor == accessor })]
 }
 
 func (l *ledger) noted() { l.audit = append(l.audit, l.now) }
@@ -83,7 +105,7 @@ func (l *ledger) linkState(p *pass) error {
 		return tokenstore.ErrNotFound
 	case p.used:
 		return errLinkUsed
-	case p.linkDead || !p.linkOver.IsZero() || !l.now.Before(p.linkExpires):
+	case p.linkDead || !p.linkOver.IsZero() || !l.now.Before(p.linkExpires) || p.owner.ended(l.now):
 		return errLinkOver
 	case p.owner.disabled:
 		return errDisabled
@@ -98,54 +120,42 @@ func (l *ledger) pending(p *pass) bool {
 	return err == nil || errors.Is(err, errDisabled)
 }
 
-func (l *ledger) live(p *pass) bool {
-	return p.issued && p.revoked.IsZero() && l.now.Before(p.expires)
-}
+func (l *ledger) live(p *pass) bool { return p.issued && l.state(p).live(l.now) }
 
-// end is why and when a token ended. Only what lives can be revoked, so a token
-// that was revoked did not expire before.
-func (l *ledger) end(p *pass) (tokenstore.EndReason, time.Time) {
-	switch {
-	case !p.revoked.IsZero():
-		return tokenstore.Revoked, p.revoked
-	case p.rotated:
-		return tokenstore.Rotated, p.expires
-	}
-	return tokenstore.Expired, p.expires
-}
+// kept tells whether the token's own record lets it live, whatever its recipient's
+// end: with a later end it comes back.
+func (l *ledger) kept(p *pass) bool { return p.issued && p.own().live(l.now) }
 
-// tokenOutcome is what who presents the token gets, in words.
 func (l *ledger) tokenOutcome(p *pass) string {
-	switch {
-	case !p.issued || p.tokenGone:
+	if !p.issued || p.tokenGone {
 		return "unknown"
-	case !l.live(p):
-		why, at := l.end(p)
-		return fmt.Sprintf("%s at %d", why, at.Unix())
-	case p.owner.disabled:
-		return "disabled"
 	}
-	return validOutcome(p.owner.id, p.owner.grants, p.expires)
+	return l.outcome(l.state(p), p.owner)
+}
+
+func (l *ledger) accessOutcome(a *access) string {
+	if a.gone {
+		return "unknown"
+	}
+	return l.outcome(l.accessState(a), a.secret.owner)
 }
 
 func validOutcome(id string, grants []string, expires time.Time) string {
 	return fmt.Sprintf("%s until %d may %s", id, expires.Unix(), strings.Join(grants, " "))
 }
 
-// tokenStatus is what an operator reads.
 func (l *ledger) tokenStatus(p *pass) string {
-	switch why, _ := l.end(p); {
-	case !p.issued || p.tokenGone:
+	if !p.issued || p.tokenGone {
 		return "unknown"
-	case l.live(p) && p.rotated:
-		return "rotated"
-	case l.live(p):
-		return "active"
-	case why == tokenstore.Rotated:
-		return "expired"
-	default:
-		return string(why)
 	}
+	return l.status(l.state(p))
+}
+
+func (l *ledger) accessStatus(a *access) string {
+	if a.gone {
+		return "unknown"
+	}
+	return l.status(l.accessState(a))
 }
 
 // credentials lists what a recipient holds, newest first, in words.
@@ -163,13 +173,31 @@ func (l *ledger) credentials(o *owner) []string {
 	return list
 }
 
-func (l *ledger) create(id, realm, name string, link tokenstore.NewLink) error {
+func (l *ledger) create(id, realm, name string, client bool, link tokenstore.NewLink) error {
+	if l.owner(realm, name) != nil {
+		return tokenstore.ErrExists
+	}
+	o := &owner{id: id, realm: realm, name: name, client: client}
+	l.owners = append(l.owners, o)
+	l.addPass(o, link)
+	l.noted()
+	return nil
+}
+
+// imported is how long an imported token lives of itself.
+const importedLife = 100 * 365 * 24 * time.Hour
+
+// bring makes a recipient that brings its token, and has no link.
+func (l *ledger) bring(id, realm, name string, token tokenstore.ImportedToken) error {
 	if l.owner(realm, name) != nil {
 		return tokenstore.ErrExists
 	}
 	o := &owner{id: id, realm: realm, name: name}
 	l.owners = append(l.owners, o)
-	l.addPass(o, link)
+	l.passes = append(l.passes, &pass{
+		owner: o, accessor: token.Accessor, code: codeOf(token.Accessor), linkGone: true,
+		token: token.Digest, issued: true, expires: l.moment().Add(importedLife),
+	})
 	l.noted()
 	return nil
 }
@@ -187,6 +215,22 @@ func (l *ledger) activate(p *pass, token secret.Digest, lifetime time.Duration) 
 	return nil
 }
 
+// issue gives an access token to who holds a client secret.
+func (l *ledger) issue(p *pass, accessor string, token secret.Digest, lifetime time.Duration) error {
+	switch {
+	case !p.issued || p.tokenGone || !p.owner.client:
+		return tokenstore.ErrNotFound
+	case !l.live(p):
+		return errEnded
+	case p.owner.disabled:
+		return errDisabled
+	}
+	l.accesses = append(l.accesses, &access{
+		secret: p, accessor: accessor, token: token, expires: first(l.moment().Add(lifetime), l.state(p).expires),
+	})
+	return nil
+}
+
 func (l *ledger) rotate(o *owner, r tokenstore.Rotation) error {
 	tokens := 0
 	for _, p := range l.passes {
@@ -194,8 +238,11 @@ func (l *ledger) rotate(o *owner, r tokenstore.Rotation) error {
 			tokens++
 		}
 	}
-	if tokens >= r.MaxTokens && r.OldExpiresIn > 0 {
+	switch {
+	case tokens >= r.MaxTokens && r.OldExpiresIn > 0:
 		return tokenstore.ErrTooManyTokens
+	case o.ended(l.now):
+		return tokenstore.ErrInvalid
 	}
 	for _, p := range l.passes {
 		switch {
@@ -204,7 +251,7 @@ func (l *ledger) rotate(o *owner, r tokenstore.Rotation) error {
 			p.linkOver = l.moment()
 		case l.live(p):
 			p.rotated = true
-			p.expires = first(p.expires, l.moment().Add(r.OldExpiresIn))
+			p.expires = first(l.state(p).expires, l.moment().Add(r.OldExpiresIn))
 		}
 	}
 	l.addPass(o, r.Link)
@@ -228,10 +275,24 @@ func (l *ledger) shorten(o *owner, in time.Duration) {
 			}
 			p.notAfter = first(p.notAfter, end)
 		case l.live(p):
-			p.expires = first(p.expires, end)
+			p.expires = first(l.state(p).expires, end)
 		}
 	}
+	l.giveUp(o)
 	l.noted()
+}
+
+// giveUp ends for good what is over only because its recipient's end has come.
+func (l *ledger) giveUp(o *owner) {
+	for _, p := range l.passes {
+		switch {
+		case p.owner != o || !o.ended(l.now):
+		case l.kept(p):
+			p.expires = l.state(p).expires
+		case p.linkOver.IsZero() && !p.linkDead && l.now.Before(p.linkExpires):
+			p.linkOver = l.moment()
+		}
+	}
 }
 
 func first(a, b time.Time) time.Time {
@@ -251,6 +312,7 @@ func (l *ledger) revoke(o *owner) {
 			p.revoked = l.moment()
 		}
 	}
+	l.giveUp(o)
 	l.noted()
 }
 
@@ -258,11 +320,30 @@ func (l *ledger) revokeToken(p *pass) error {
 	if !p.issued || p.tokenGone {
 		return tokenstore.ErrNotFound
 	}
-	if l.live(p) {
+	if l.kept(p) {
 		p.revoked = l.moment()
 		l.noted()
 	}
 	return nil
+}
+
+// revokeAccess ends an access token. That of a recipient that was deleted is over.
+func (l *ledger) revokeAccess(a *access) error {
+	if a.gone {
+		return tokenstore.ErrNotFound
+	}
+	if a.own().live(l.now) && slices.Contains(l.owners, a.secret.owner) {
+		a.revoked = l.moment()
+		l.noted()
+	}
+	return nil
+}
+
+// blur tells whether something ended so long ago that a mass revocation now may blur
+// when and why.
+func (l *ledger) blur(s state) bool {
+	_, at := s.end()
+	return !at.After(l.moment().Add(-tokenstore.KeepEnded))
 }
 
 func (l *ledger) revokeRealm(realm string) {
@@ -270,12 +351,15 @@ func (l *ledger) revokeRealm(realm string) {
 		if p.owner.realm != realm {
 			continue
 		}
-		if _, at := l.end(p); !at.After(l.moment().Add(-tokenstore.KeepEnded)) {
-			p.blurred = true
-		}
+		p.blurred = p.blurred || l.blur(l.state(p)) || l.blur(p.own())
 		p.linkDead = true
-		if l.live(p) {
+		if l.kept(p) {
 			p.revoked = l.moment()
+		}
+	}
+	for _, a := range l.accesses {
+		if a.secret.owner.realm == realm && a.own().live(l.now) {
+			a.revoked = l.moment()
 		}
 	}
 	l.noted()
@@ -283,13 +367,14 @@ func (l *ledger) revokeRealm(realm string) {
 
 func (l *ledger) remove(o *owner) {
 	l.revoke(o) // with its audit entry, which is the deletion's
+	o.notAfter = time.Time{}
 	l.owners = slices.DeleteFunc(l.owners, func(other *owner) bool { return other == o })
 }
 
 func (l *ledger) prune() {
 	horizon := l.moment().Add(-tokenstore.KeepEnded)
 	for _, p := range l.passes {
-		if _, at := l.end(p); p.issued && !l.live(p) && !at.After(horizon) {
+		if _, at := p.own().end(); p.issued && !l.kept(p) && !at.After(horizon) {
 			p.tokenGone = true
 		}
 		over := p.linkExpires
@@ -298,6 +383,11 @@ func (l *ledger) prune() {
 		}
 		if !over.After(horizon) {
 			p.linkGone = true
+		}
+	}
+	for _, a := range l.accesses {
+		if _, at := a.own().end(); !a.own().live(l.now) && !at.After(l.moment().Add(-24*time.Hour)) {
+			a.gone = true
 		}
 	}
 	l.audit = slices.DeleteFunc(l.audit, func(at time.Time) bool {

@@ -56,7 +56,7 @@ func foreignLink(t *testing.T, s *site) {
 	s.create(t, home, "acme")
 	s.create(t, "away", "zoo")
 	s.wantLink(t, "away", "acme", tokenstore.ErrNotFound)
-	_, err := s.Activate(t.Context(), "away", codeOf("acme"), tokenOf("acme"), lifetime)
+	_, err := s.Activate(t.Context(), "away", codeOf("acme"), tokenOf("acme"), tokenstore.BearerToken, lifetime)
 	if !errors.Is(err, tokenstore.ErrNotFound) {
 		t.Errorf("activating in another realm: %v, want ErrNotFound", err)
 	}

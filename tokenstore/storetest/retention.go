@@ -33,6 +33,7 @@ func (s *site) pass(t *testing.T) int {
 func (s *site) leftovers(t *testing.T, text string) (keys []string) {
 	t.Helper()
 	view(t, s.driver, func(r tokenstore.Reader) error {
+		keys = nil
 		entries, err := r.Scan(nil, nil, 1<<20)
 		for _, entry := range entries {
 			if bytes.HasSuffix(entry.Key, []byte(text)) {
@@ -109,7 +110,7 @@ func pruneKeepsLive(t *testing.T, s *site) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Activate(t.Context(), home, codeOf("acme"), tokenOf("acme"), long); err != nil {
+	if _, err := s.Activate(t.Context(), home, codeOf("acme"), tokenOf("acme"), tokenstore.BearerToken, long); err != nil {
 		t.Fatal(err)
 	}
 	s.Touch("acme", "192.0.2.7", "client")

@@ -23,6 +23,12 @@ func RunStore(t *testing.T, f Factory) {
 		{"feed", announcementTests},
 		{"retention", retentionTests},
 		{"realm", realmTests},
+		{"access tokens", accessTests},
+		{"ends", endTests},
+		{"imports", importTests},
+		{"federation", federationTests},
+		{"policies", policyTests},
+		{"administration", adminTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {
@@ -112,7 +118,7 @@ func (s *site) create(t testing.TB, realm, name string) {
 // activate uses the link of a name for the token of that name.
 func (s *site) activate(t testing.TB, realm, link string) {
 	t.Helper()
-	if _, err := s.Activate(t.Context(), realm, codeOf(link), tokenOf(link), lifetime); err != nil {
+	if _, err := s.Activate(t.Context(), realm, codeOf(link), tokenOf(link), tokenstore.BearerToken, lifetime); err != nil {
 		t.Fatalf("activating %s: %v", link, err)
 	}
 }

@@ -54,48 +54,27 @@ type stage struct {
 	ledger func(*ledger) error
 }
 
-// life is what happens to a recipient, in this order. Its realm has its name.
+// life is what happens to a recipient, in this order. Its realm has its name, which
+// begins with how it authenticates.
 func life(name string) []stage {
-	activate := func(link string) stage {
-		return stage{
-			func(ctx context.Context, s *tokenstore.Store) error {
-				_, err := s.Activate(ctx, name, codeOf(link), tokenOf(link), lifetime)
-				return err
-			},
-			func(l *ledger) error { return l.activate(l.passes[len(l.passes)-1], tokenOf(link), lifetime) },
-		}
+	switch name[0] {
+	case 'c':
+		return clientLife(name)
+	case 'i':
+		return importedLifeOf(name)
+	default:
+		return bearerLife(name)
 	}
-	rotate := func(link tokenstore.NewLink, old time.Duration) stage {
-		r := tokenstore.Rotation{OldExpiresIn: old, MaxTokens: 2, Link: link}
-		return stage{
-			func(ctx context.Context, s *tokenstore.Store) error {
-				_, _, err := s.Rotate(ctx, name, name, r, actor)
-				return err
-			},
-			func(l *ledger) error { return l.rotate(l.owner(name, name), r) },
-		}
-	}
-	second, third, fourth := link("%s-second", name), link("%s-third", name), link("%s-fourth", name)
+}
+
+func bearerLife(name string) []stage {
 	return []stage{
-		{
-			func(ctx context.Context, s *tokenstore.Store) error {
-				n := tokenstore.NewRecipient{ID: name, Realm: name, Name: name, Link: link("%s", name)}
-				_, err := s.CreateRecipient(ctx, n, actor)
-				return err
-			},
-			func(l *ledger) error { return l.create(name, name, name, link("%s", name)) },
-		},
-		activate(name),
-		rotate(second, time.Hour),
-		activate(second.Accessor),
-		{
-			func(ctx context.Context, s *tokenstore.Store) error {
-				_, err := s.RevokeToken(ctx, name, actor)
-				return err
-			},
-			func(l *ledger) error { return l.revokeToken(l.passes[0]) },
-		},
-		rotate(third, time.Minute),
+		createStage(name, tokenstore.BearerTokens),
+		activateStage(name, name, tokenstore.BearerToken),
+		rotateStage(name, name+"-second", time.Hour),
+		activateStage(name, name+"-second", tokenstore.BearerToken),
+		revokeTokenStage(name),
+		rotateStage(name, name+"-third", time.Minute),
 		{
 			func(ctx context.Context, s *tokenstore.Store) error {
 				_, _, err := s.Shorten(ctx, name, name, time.Second, nil, actor)
@@ -110,19 +89,114 @@ func life(name string) []stage {
 			},
 			func(l *ledger) error { l.revoke(l.owner(name, name)); return nil },
 		},
-		rotate(fourth, 0),
-		activate(fourth.Accessor),
+		rotateStage(name, name+"-fourth", 0),
+		activateStage(name, name+"-fourth", tokenstore.BearerToken),
 		{
 			func(ctx context.Context, s *tokenstore.Store) error { return s.RevokeRealm(ctx, name, actor) },
 			func(l *ledger) error { l.revokeRealm(name); return nil },
 		},
+		deleteStage(name),
+	}
+}
+
+// clientLife is that of an OAuth client.
+func clientLife(name string) []stage {
+	return []stage{
+		createStage(name, tokenstore.ClientCredentials),
+		activateStage(name, name, tokenstore.ClientSecret),
+		issueStage(name, name, name+"-access"),
+		rotateStage(name, name+"-second", time.Hour),
+		issueStage(name, name, name+"-overlap"),
+		activateStage(name, name+"-second", tokenstore.ClientSecret),
+		issueStage(name, name+"-second", name+"-new"),
+		revokeTokenStage(name), // with what it issued
+		deleteStage(name),
+	}
+}
+
+// importedLifeOf is that of a recipient that brings its token.
+func importedLifeOf(name string) []stage {
+	return []stage{
 		{
 			func(ctx context.Context, s *tokenstore.Store) error {
-				_, err := s.DeleteRecipient(ctx, name, name, actor)
+				n := importedAs(name)
+				n.ID, n.Realm = name, name
+				_, _, _, err := s.ImportRecipients(ctx, []tokenstore.NewRecipient{n}, actor)
 				return err
 			},
-			func(l *ledger) error { l.remove(l.owner(name, name)); return nil },
+			func(l *ledger) error { return l.bring(name, name, name, *importedAs(name).Imported) },
 		},
+		rotateStage(name, name+"-own", time.Hour),
+		activateStage(name, name+"-own", tokenstore.BearerToken),
+		revokeTokenStage(name),
+		deleteStage(name),
+	}
+}
+
+func createStage(name string, auth tokenstore.Authentication) stage {
+	return stage{
+		func(ctx context.Context, s *tokenstore.Store) error {
+			n := tokenstore.NewRecipient{ID: name, Realm: name, Name: name, Auth: auth, Link: link("%s", name)}
+			_, err := s.CreateRecipient(ctx, n, actor)
+			return err
+		},
+		func(l *ledger) error {
+			return l.create(name, name, name, auth == tokenstore.ClientCredentials, link("%s", name))
+		},
+	}
+}
+
+func activateStage(name, link string, kind tokenstore.TokenKind) stage {
+	return stage{
+		func(ctx context.Context, s *tokenstore.Store) error {
+			_, err := s.Activate(ctx, name, codeOf(link), tokenOf(link), kind, lifetime)
+			return err
+		},
+		func(l *ledger) error { return l.activate(l.pass(link), tokenOf(link), lifetime) },
+	}
+}
+
+func rotateStage(name, newLink string, old time.Duration) stage {
+	r := tokenstore.Rotation{OldExpiresIn: old, MaxTokens: 2, Link: link("%s", newLink)}
+	return stage{
+		func(ctx context.Context, s *tokenstore.Store) error {
+			_, _, err := s.Rotate(ctx, name, name, r, actor)
+			return err
+		},
+		func(l *ledger) error { return l.rotate(l.owner(name, name), r) },
+	}
+}
+
+func issueStage(name, secretLink, accessor string) stage {
+	return stage{
+		func(ctx context.Context, s *tokenstore.Store) error {
+			_, err := s.IssueAccessToken(ctx, name, name, tokenOf(secretLink), tokenstore.NewAccessToken{
+				Accessor: accessor, Digest: accessOf(accessor), Lifetime: time.Hour,
+			})
+			return err
+		},
+		func(l *ledger) error { return l.issue(l.pass(secretLink), accessor, accessOf(accessor), time.Hour) },
+	}
+}
+
+// revokeTokenStage revokes the first token of a recipient.
+func revokeTokenStage(name string) stage {
+	return stage{
+		func(ctx context.Context, s *tokenstore.Store) error {
+			_, err := s.RevokeToken(ctx, name, actor)
+			return err
+		},
+		func(l *ledger) error { return l.revokeToken(l.pass(name)) },
+	}
+}
+
+func deleteStage(name string) stage {
+	return stage{
+		func(ctx context.Context, s *tokenstore.Store) error {
+			_, err := s.DeleteRecipient(ctx, name, name, actor)
+			return err
+		},
+		func(l *ledger) error { l.remove(l.owner(name, name)); return nil },
 	}
 }
 
@@ -130,7 +204,7 @@ func life(name string) []stage {
 func crashLives(s *tokenstore.Store, writer int, ack func(string)) error {
 	run := rand.Uint32() // the names of a former run are taken
 	for n := 0; ; n++ {
-		name := fmt.Sprintf("%d-%x-%d", writer, run, n)
+		name := fmt.Sprintf("%c-%d-%x-%d", "bci"[n%3], writer, run, n)
 		for i, stage := range life(name) {
 			if err := stage.store(context.Background(), s); err != nil {
 				return fmt.Errorf("stage %d of %s: %w", i, name, err)

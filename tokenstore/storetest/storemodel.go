@@ -67,6 +67,10 @@ func runStoreModel(t *testing.T, f Factory) {
 			"revoke":      m.revokeOne,
 			"revokeToken": m.revokeTokenOne,
 			"revokeRealm": m.revokeRealmOne,
+			"issue":       m.issueOne,
+			"issue2":      m.issueOne,
+			"revoke one":  m.revokeAccessOne,
+			"end":         m.endOne,
 			"change":      m.changeOne,
 			"delete":      m.deleteOne,
 			"advance":     m.advance,
@@ -110,21 +114,28 @@ func (m *storeModel) check(rt *rapid.T) {
 		rt.Fatalf("following: %v", err)
 	}
 	for _, p := range m.passes {
-		for where, cache := range map[string]*derived{"this process": m.here, "another process": m.there} {
-			held, ok := cache.held[p.token]
-			if !ok || !m.now.Before(held.Token.ExpiresAt) {
-				continue
-			}
-			cached := validOutcome(held.Recipient.ID, held.Recipient.Grants, held.Token.ExpiresAt)
-			if want := m.tokenOutcome(p); cached != want {
-				rt.Fatalf("%s was not told: its cache says %s of token %s, want %s", where, cached, p.accessor, want)
-			}
-		}
 		if p.issued {
-			if holder, err := m.TokenHolder(rt.Context(), p.owner.realm, p.token); err == nil {
-				m.here.held[p.token], m.there.held[p.token] = holder, holder
-			}
+			m.checkCached(rt, p.owner.realm, p.accessor, p.token, m.tokenOutcome(p))
 		}
+	}
+	for _, a := range m.accesses {
+		m.checkCached(rt, a.secret.owner.realm, a.accessor, a.token, m.accessOutcome(a))
+	}
+}
+
+// checkCached compares what caches still say of a token, and has them hold it.
+func (m *storeModel) checkCached(rt *rapid.T, realm, accessor string, token secret.Digest, want string) {
+	for where, cache := range map[string]*derived{"this process": m.here, "another process": m.there} {
+		held, ok := cache.held[token]
+		if !ok || !m.now.Before(held.Token.ExpiresAt) {
+			continue
+		}
+		if cached := validOutcome(held.Recipient.ID, held.Recipient.Grants, held.Token.ExpiresAt); cached != want {
+			rt.Fatalf("%s was not told: its cache says %s of token %s, want %s", where, cached, accessor, want)
+		}
+	}
+	if holder, err := m.TokenHolder(rt.Context(), realm, token); err == nil {
+		m.here.held[token], m.there.held[token] = holder, holder
 	}
 }
 
@@ -178,8 +189,61 @@ func (m *storeModel) createOne(rt *rapid.T) {
 	realm, name, _ := m.named(rt)
 	l := m.newLink(rt)
 	id := fmt.Sprintf("id-%d", m.serial)
-	_, err := m.CreateRecipient(rt.Context(), tokenstore.NewRecipient{ID: id, Realm: realm, Name: name, Link: l}, actor)
-	same(rt, err, m.ledger.create(id, realm, name, l))
+	n := tokenstore.NewRecipient{ID: id, Realm: realm, Name: name, Link: l}
+	var want error
+	switch rapid.SampledFrom([]string{"bearer", "client", "imported"}).Draw(rt, "way") {
+	case "bearer":
+		want = m.ledger.create(id, realm, name, false, l)
+	case "client":
+		n.Auth = tokenstore.ClientCredentials
+		want = m.ledger.create(id, realm, name, true, l)
+	case "imported":
+		n.Imported = &tokenstore.ImportedToken{Accessor: l.Accessor, Digest: digestOf("imported %d", m.serial)}
+		want = m.bring(id, realm, name, *n.Imported)
+	}
+	_, err := m.CreateRecipient(rt.Context(), n, actor)
+	same(rt, err, want)
+}
+
+func (m *storeModel) issueOne(rt *rapid.T) {
+	p := m.some(rt)
+	if p == nil {
+		return
+	}
+	m.serial++
+	accessor, token := fmt.Sprintf("access-%d", m.serial), digestOf("access token %d", m.serial)
+	life := rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 10 * lifetime}).Draw(rt, "access token lifetime")
+	_, err := m.IssueAccessToken(rt.Context(), p.owner.realm, p.owner.id, p.token, tokenstore.NewAccessToken{
+		Accessor: accessor, Digest: token, Lifetime: life,
+	})
+	if _, ended := errors.AsType[*tokenstore.EndedError](err); ended {
+		err = errEnded
+	}
+	same(rt, err, m.issue(p, accessor, token, life))
+}
+
+func (m *storeModel) revokeAccessOne(rt *rapid.T) {
+	if len(m.accesses) == 0 {
+		return
+	}
+	a := rapid.SampledFrom(m.accesses).Draw(rt, "access token")
+	_, err := m.RevokeToken(rt.Context(), a.accessor, actor)
+	same(rt, err, m.revokeAccess(a))
+}
+
+// endOne gives a recipient an end, earlier or later, or takes it.
+func (m *storeModel) endOne(rt *rapid.T) {
+	realm, name, o := m.named(rt)
+	var end time.Time
+	if !rapid.Bool().Draw(rt, "without end") {
+		end = m.moment().Add(someTime.Draw(rt, "ends in"))
+	}
+	_, err := m.ChangeRecipient(rt.Context(), realm, name, actor, "updateRecipient",
+		func(r *tokenstore.Recipient) (string, error) { r.NotAfter = end; return "", nil })
+	if known(rt, o, err); o != nil {
+		o.notAfter = end
+		m.noted()
+	}
 }
 
 func (m *storeModel) activateOne(rt *rapid.T) {
@@ -190,7 +254,11 @@ func (m *storeModel) activateOne(rt *rapid.T) {
 	m.serial++
 	token := digestOf("token %d", m.serial)
 	life := rapid.SampledFrom([]time.Duration{time.Minute, lifetime, 20 * lifetime}).Draw(rt, "token lifetime")
-	_, err := m.Activate(rt.Context(), p.owner.realm, p.code, token, life)
+	kind := tokenstore.BearerToken
+	if p.owner.client {
+		kind = tokenstore.ClientSecret
+	}
+	_, err := m.Activate(rt.Context(), p.owner.realm, p.code, token, kind, life)
 	same(rt, err, m.ledger.activate(p, token, life))
 }
 
