@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,21 @@ func (c Claims) String(name string) (string, bool) {
 	return s, ok
 }
 
+// Texts returns a claim that is a text or an array of texts, such as groups. It
+// returns nil when there is none, and for everything else: an array with anything
+// else in it is as good as absent.
+func (c Claims) Texts(name string) []string {
+	if s, ok := c.String(name); ok {
+		return []string{s}
+	}
+	list, _ := texts(c.raw[name])
+	return list
+}
+
+// HasAudience reports whether the token was made for that audience, too. No token
+// is made for the empty one.
+func (c Claims) HasAudience(audience string) bool { return hasAudience(c.raw["aud"], audience) }
+
 // Scopes returns the scopes granted: those of the claim scope, or of scp when
 // there is no scope. Either may be a text with spaces between the scopes (RFC
 // 9068, section 2.2.3) or, as some issuers have it, an array of texts. A claim
@@ -49,12 +65,13 @@ func (c Claims) Scopes() []string {
 	return list
 }
 
-// checkClaims checks the claims of a token whose signature is right.
-func (i *Issuer) checkClaims(raw jwt.MapClaims) (Claims, error) {
+// checkClaims checks the claims of a token whose signature is right. The token
+// must be for one of the audiences.
+func (i *Issuer) checkClaims(raw jwt.MapClaims, audiences []string) (Claims, error) {
 	if iss, _ := raw["iss"].(string); iss != i.cfg.Issuer {
 		return Claims{}, invalid("another issuer")
 	}
-	if !hasAudience(raw["aud"], i.cfg.Audience) {
+	if !slices.ContainsFunc(audiences, func(a string) bool { return hasAudience(raw["aud"], a) }) {
 		return Claims{}, invalid("another audience")
 	}
 	if sub, ok := raw["sub"]; ok {
@@ -87,8 +104,12 @@ func (i *Issuer) checkClaims(raw jwt.MapClaims) (Claims, error) {
 }
 
 // hasAudience takes aud as a text or as an array of texts only (RFC 7519,
-// section 4.1.3); an array with anything else in it matches nothing.
+// section 4.1.3); an array with anything else in it matches nothing, and nothing
+// matches the empty text.
 func hasAudience(aud any, want string) bool {
+	if want == "" {
+		return false
+	}
 	if s, ok := aud.(string); ok {
 		return s == want
 	}

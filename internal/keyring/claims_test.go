@@ -27,6 +27,52 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+func TestTexts(t *testing.T) {
+	c := Claims{raw: decode(t, object{
+		"text": "a b", "empty": "", "list": []string{"a", "b"}, "none of them": []string{}, "mixed": []any{"a", 1},
+		"nested": []any{[]string{"a"}}, "number": 1, "object": object{"a": "b"}, "null": nil,
+	})}
+	for name, want := range map[string][]string{
+		"text": {"a b"}, "empty": {""}, "list": {"a", "b"}, "none of them": {}, "mixed": nil, "nested": nil,
+		"number": nil, "object": nil, "null": nil, "absent": nil, "List": nil,
+	} {
+		got := c.Texts(name)
+		if !slices.Equal(got, want) || (got == nil) != (want == nil) {
+			t.Errorf("%s: got %#v, want %#v", name, got, want)
+		}
+	}
+	c.Texts("list")[0] = "changed"
+	if c.Texts("list")[0] != "a" {
+		t.Error("the claims themselves were handed out")
+	}
+}
+
+func TestHasAudience(t *testing.T) {
+	for _, test := range []struct {
+		aud  any
+		ask  string
+		want bool
+	}{
+		{"a", "a", true},
+		{"a", "b", false},
+		{"a", "A", false},
+		{[]string{"a", "b"}, "b", true},
+		{[]string{"a", "b"}, "c", false},
+		{[]any{"a", 1}, "a", false},
+		{"", "", false},
+		{[]string{"a", ""}, "", false},
+		{nil, "", false},
+	} {
+		c := Claims{raw: decode(t, object{"aud": test.aud})}
+		if got := c.HasAudience(test.ask); got != test.want {
+			t.Errorf("aud %v, asked for %q: got %v", test.aud, test.ask, got)
+		}
+	}
+	if (Claims{}).HasAudience("") || (Claims{}).HasAudience("a") || (Claims{}).Texts("aud") != nil {
+		t.Error("empty claims have an audience")
+	}
+}
+
 func TestScopes(t *testing.T) {
 	tests := map[string]struct {
 		claims object

@@ -12,5 +12,8 @@
 // fetch replaces all keys, so that a key which the issuer withdrew stops
 // working (CVE-2025-22149). Fetches happen in Run only; Verify never waits.
 //
+// A Pool holds the issuers that administration adds and drops while the gateway
+// runs. What is remembered of their tokens hangs on Pool.Generation.
+//
 // It imports nothing of ours. caddymodule and the schemes may import it.
 package keyring

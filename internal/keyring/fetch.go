@@ -57,9 +57,9 @@ func (i *Issuer) discover(ctx context.Context) (string, error) {
 	}
 	// Section 4.3: otherwise one tenant of a host could speak for another.
 	if doc.Issuer != i.cfg.Issuer {
-		return "", fmt.Errorf("OpenID configuration is of issuer %q, not %q: correct the configured issuer, to the slash", doc.Issuer, i.cfg.Issuer)
+		return "", fmt.Errorf("OpenID configuration is of issuer %.200q, not %q: correct the configured issuer, to the slash", doc.Issuer, i.cfg.Issuer)
 	}
-	if _, err := checkURL(doc.JWKS); err != nil {
+	if err := permit(doc.JWKS, i.cfg.Allow); err != nil {
 		return "", fmt.Errorf("jwks_uri of the OpenID configuration: %w", err)
 	}
 	return doc.JWKS, nil
@@ -92,13 +92,11 @@ func (i *Issuer) get(ctx context.Context, address string) ([]byte, error) {
 
 // fetchClient returns a copy of the given client, or a new one, that follows
 // redirects only to where a configured URL could point.
-func fetchClient(given *http.Client) *http.Client {
-	c := http.Client{}
-	if given != nil {
-		c = *given
-	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		c.Transport = t.Clone()
+func fetchClient(given *http.Client, allow func(*url.URL) error) *http.Client {
+	if given == nil {
+		given = ownClient()
 	}
+	c := *given
 	if c.Timeout == 0 {
 		c.Timeout = fetchTimeout
 	}
@@ -109,10 +107,18 @@ func fetchClient(given *http.Client) *http.Client {
 		if req.URL.Scheme != via[0].URL.Scheme {
 			return errors.New("redirect to another scheme")
 		}
-		_, err := checkURL(req.URL.String())
-		return err
+		return permit(req.URL.String(), allow)
 	}
 	return &c
+}
+
+// ownClient returns a client with connections of its own.
+func ownClient() *http.Client {
+	c := &http.Client{}
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		c.Transport = t.Clone()
+	}
+	return c
 }
 
 func discoveryURL(issuer string) (string, error) {
@@ -140,6 +146,15 @@ func checkURL(address string) (*url.URL, error) {
 	default:
 		return nil, errors.New("URL must use https (http is accepted for a loopback host only)")
 	}
+}
+
+// permit is checkURL with the wish of the configuration on top.
+func permit(address string, allow func(*url.URL) error) error {
+	u, err := checkURL(address)
+	if err == nil && allow != nil {
+		err = allow(u)
+	}
+	return err
 }
 
 func isLoopback(host string) bool {

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -146,6 +148,32 @@ func TestRedirectWithinTheRulesIsFollowed(t *testing.T) {
 	i, _ := f.issuer(t, func(c *IssuerConfig) { c.JWKS = other.URL })
 	if _, err := i.Verify(context.Background(), byEC.token(t, claims(f.URL, nil), nil)); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestNothingIsFetchedThatIsNotAllowed(t *testing.T) {
+	f := newFakeIssuer(t, byEC.public())
+	var reached atomic.Bool
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		reached.Store(true)
+		_, _ = io.WriteString(w, `{"keys":[]}`)
+	}))
+	defer other.Close()
+	i, _ := f.issuer(t, func(c *IssuerConfig) {
+		c.Allow = func(u *url.URL) error {
+			if "http://"+u.Host != f.URL {
+				return errors.New("another host")
+			}
+			return nil
+		}
+	})
+	f.answer(&f.keySet, http.RedirectHandler(other.URL, http.StatusFound).ServeHTTP)
+	if i.refresh(context.Background()) || reached.Load() {
+		t.Error("a redirect led there")
+	}
+	f.answer(&f.config, writeJSON(map[string]string{"issuer": f.URL, "jwks_uri": other.URL}))
+	if i.refresh(context.Background()) || reached.Load() {
+		t.Error("discovery led there")
 	}
 }
 

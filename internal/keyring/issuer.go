@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,13 +35,19 @@ const (
 
 // IssuerConfig says whose tokens to accept, and for whom.
 type IssuerConfig struct {
-	// Issuer is the exact value of the iss claim. Required. Without JWKS it must
-	// be an https URL.
+	// Issuer is the exact value of the iss claim, of 2048 bytes at most. Required.
+	// Without JWKS it must be an https URL.
 	Issuer string
 
-	// Audience is a value that the aud claim must contain. Required: a token made
-	// for another service must not work here (CVE-2024-5798).
+	// Audience is a value that the aud claim must contain. Required, unless
+	// AudiencePerCall: a token made for another service must not work here
+	// (CVE-2024-5798).
 	Audience string
+
+	// AudiencePerCall says that the audience comes with each call of VerifyFor.
+	// Audience may then be empty, and Verify refuses every token if it is. It has
+	// to be said, so that an audience that was only forgotten is still an error.
+	AudiencePerCall bool
 
 	// JWKS is the https URL of the key set. Default: what the document at
 	// Issuer/.well-known/openid-configuration names, read again at each refresh.
@@ -49,6 +57,12 @@ type IssuerConfig struct {
 	// Algorithms are the accepted signature algorithms, of the families RS, PS,
 	// ES and EdDSA. Default: RS256, PS256, ES256, EdDSA.
 	Algorithms []string
+
+	// Allow, if set, is asked about each URL before it is fetched: those of the
+	// configuration, then what discovery and redirects lead to. Its error refuses
+	// the URL. It judges names; what they resolve to is the Client's to judge.
+	// Default: every URL that Issuer and JWKS may hold.
+	Allow func(*url.URL) error
 
 	// Client fetches the keys; its redirect policy is replaced and, if it has no
 	// timeout, one of 10 seconds is set. Default: a client of its own.
@@ -69,35 +83,51 @@ type IssuerConfig struct {
 	// somebody can keep the gateway from the issuer.
 	MaxAge time.Duration
 
-	// Logger hears of failed and resumed fetches. Default: none.
+	// Logger hears of fetches that fail, at first and then about once an hour, and
+	// of the first one that works again. Default: none.
 	Logger *slog.Logger
 }
 
 // Issuer verifies the tokens of one issuer. It may be used concurrently. It
 // answers ErrUnavailable until Run, which must run once, has fetched the keys.
 type Issuer struct {
-	cfg    IssuerConfig
-	client *http.Client
-	owned  bool // client is our own
-	parser *jwt.Parser
-	keys   atomic.Pointer[keySet]
-	wanted chan struct{} // holds at most one wish for fresh keys
+	cfg      IssuerConfig
+	client   *http.Client
+	owned    bool // client is our own
+	parser   *jwt.Parser
+	keys     atomic.Pointer[keySet]
+	wanted   chan struct{} // holds at most one wish for fresh keys
+	failures int           // of fetches in a row; Run's own
+
+	// Of a Pool only; set before Run.
+	lanes   *lanes
+	changed func() // called after the set of keys has changed, or stop
+
+	replacing sync.Mutex // of keys
+	stopped   bool       // no keys any more
 }
+
+// maxIssuer bounds the iss claim, in bytes.
+const maxIssuer = 2048
 
 // NewIssuer checks the configuration. It does not touch the network.
 func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 	switch {
 	case cfg.Issuer == "":
 		return nil, errors.New("issuer is missing: give the value of the iss claim")
-	case cfg.Audience == "":
+	case len(cfg.Issuer) > maxIssuer:
+		return nil, fmt.Errorf("issuer is longer than %d bytes", maxIssuer)
+	case cfg.Audience == "" && !cfg.AudiencePerCall:
 		return nil, errors.New("audience is missing: without it, tokens for other services would be accepted")
 	}
 	if cfg.JWKS != "" {
-		if _, err := checkURL(cfg.JWKS); err != nil {
+		if err := permit(cfg.JWKS, cfg.Allow); err != nil {
 			return nil, fmt.Errorf("key set URL: %w", err)
 		}
-	} else if _, err := discoveryURL(cfg.Issuer); err != nil {
+	} else if address, err := discoveryURL(cfg.Issuer); err != nil {
 		return nil, fmt.Errorf("issuer, which must be a URL unless a key set URL is given: %w", err)
+	} else if err := permit(address, cfg.Allow); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
@@ -122,7 +152,7 @@ func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 	}
 
 	i := &Issuer{cfg: cfg, owned: cfg.Client == nil, wanted: make(chan struct{}, 1)}
-	i.client = fetchClient(cfg.Client)
+	i.client = fetchClient(cfg.Client, cfg.Allow)
 	i.parser = jwt.NewParser(
 		jwt.WithValidMethods(cfg.Algorithms),
 		jwt.WithStrictDecoding(),

@@ -1,6 +1,8 @@
 package keyring
 
 import (
+	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,9 @@ func TestNewIssuerRefuses(t *testing.T) {
 		"an issuer with a query":                {IssuerConfig{Issuer: "https://issuer.example/?a", Audience: "a"}, "query"},
 		"HMAC":                                  {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, Algorithms: []string{"RS256", "HS256"}}, "HS256"},
 		"none":                                  {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, Algorithms: []string{"none"}}, "none"},
+		"an issuer of 2049 bytes":               {IssuerConfig{Issuer: strings.Repeat("i", maxIssuer+1), Audience: "a", JWKS: jwks}, "longer than"},
+		"a key set that is not allowed":         {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, Allow: allowNothing}, "not here"},
+		"an issuer that is not allowed":         {IssuerConfig{Issuer: "https://issuer.example", Audience: "a", Allow: allowNothing}, "not here"},
 		"keys that expire before their refresh": {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, MaxAge: time.Minute}, "longer"},
 	}
 	for name, test := range tests {
@@ -38,11 +43,14 @@ func TestNewIssuerRefuses(t *testing.T) {
 	}
 }
 
+func allowNothing(*url.URL) error { return errors.New("not here") }
+
 func TestNewIssuerAccepts(t *testing.T) {
 	for name, cfg := range map[string]IssuerConfig{
 		"discovery":            {Issuer: "https://issuer.example/tenant/", Audience: "a"},
 		"a name and a key set": {Issuer: "cos.example", Audience: "a", JWKS: "https://issuer.example/keys?v=1"},
 		"loopback":             {Issuer: "http://[::1]:80", Audience: "a"},
+		"audience per call":    {Issuer: "https://i.example", AudiencePerCall: true},
 		"all algorithms":       {Issuer: "https://i.example", Audience: "a", Algorithms: []string{"RS512", "PS384", "ES512", "EdDSA"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -77,6 +79,27 @@ func (s *keySet) candidates(alg, kid string) (keys []jwt.VerificationKey, named 
 		}
 	}
 	return keys, named
+}
+
+// sameKeys reports whether two sets hold the same keys, in whatever order. A nil
+// set is empty.
+func (s *keySet) sameKeys(t *keySet) bool { return s.covers(t) && t.covers(s) }
+
+func (s *keySet) covers(t *keySet) bool {
+	if t == nil {
+		return true
+	}
+	for _, k := range t.keys {
+		if s == nil || !slices.ContainsFunc(s.keys, k.equal) {
+			return false
+		}
+	}
+	return true
+}
+
+func (k publicKey) equal(other publicKey) bool {
+	key, ok := k.key.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.id == other.id && k.alg == other.alg && key.Equal(other.key)
 }
 
 // parseKeySet reads a JSON Web Key Set (RFC 7517, section 5). Keys that cannot

@@ -69,6 +69,44 @@ func TestKeysWithoutIDAreTriedForEveryToken(t *testing.T) {
 	}
 }
 
+func TestSameKeys(t *testing.T) {
+	set := func(keys ...jose.JSONWebKey) *keySet {
+		parsed, err := parseKeySet([]byte(mustJSON(t, jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey{}, keys...)})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &keySet{keys: parsed}
+	}
+	with := func(k jose.JSONWebKey, change func(*jose.JSONWebKey)) jose.JSONWebKey {
+		change(&k)
+		return k
+	}
+	all := set(byRSA.public(), byEC.public(), byEd.public())
+	for name, test := range map[string]struct {
+		other *keySet
+		want  bool
+	}{
+		"again":           {set(byRSA.public(), byEC.public(), byEd.public()), true},
+		"another order":   {set(byEd.public(), byRSA.public(), byEC.public()), true},
+		"one twice":       {set(byEd.public(), byRSA.public(), byEC.public(), byEC.public()), true},
+		"one more":        {set(byRSA.public(), byEC.public(), byEd.public(), byEC2.public()), false},
+		"one less":        {set(byRSA.public(), byEC.public()), false},
+		"none":            {set(), false},
+		"nil":             {nil, false},
+		"under its name":  {set(byRSA.public(), signer{"ec", "", p256b}.public(), byEd.public()), false},
+		"another name":    {set(byRSA.public(), signer{"x", "", p256}.public(), byEd.public()), false},
+		"an algorithm":    {set(with(byRSA.public(), func(k *jose.JSONWebKey) { k.Algorithm = "PS256" }), byEC.public(), byEd.public()), false},
+		"another of type": {set(signer{"rsa", "", p256}.public(), byEC.public(), byEd.public()), false},
+	} {
+		if all.sameKeys(test.other) != test.want || test.other.sameKeys(all) != test.want {
+			t.Errorf("%s: not %v", name, test.want)
+		}
+	}
+	if none := (*keySet)(nil); !none.sameKeys(nil) || !none.sameKeys(set()) || !set().sameKeys(none) {
+		t.Error("a set without keys is not the same as none")
+	}
+}
+
 func TestEveryAlgorithmHasAnAsymmetricKey(t *testing.T) {
 	for alg, fits := range algorithms {
 		for name, key := range map[string]any{

@@ -11,6 +11,9 @@ const (
 	minGap = time.Minute
 
 	firstRetry = time.Second
+
+	// warnEvery is how many failures in a row share one warning.
+	warnEvery = 60
 )
 
 // Run fetches the keys at once and then again every Refresh, until ctx ends. An
@@ -21,14 +24,14 @@ func (i *Issuer) Run(ctx context.Context) {
 	if i.owned {
 		defer i.client.CloseIdleConnections()
 	}
-	failures := 0
 	for {
-		if i.refresh(ctx) {
-			failures = 0
-		} else {
-			failures++
+		leave, ok := i.lanes.enter(ctx, i.failures > 0)
+		if !ok {
+			return
 		}
-		if !i.wait(ctx, pause(i.cfg.Refresh, failures)) {
+		i.refresh(ctx)
+		leave()
+		if !i.wait(ctx, pause(i.cfg.Refresh, i.failures)) {
 			return
 		}
 	}
@@ -42,14 +45,58 @@ func (i *Issuer) refresh(ctx context.Context) bool {
 		return false
 	}
 	if err != nil {
-		i.cfg.Logger.Warn("could not fetch the keys of an issuer", "issuer", i.cfg.Issuer, "error", err)
+		if i.failures%warnEvery == 0 {
+			i.cfg.Logger.Warn("could not fetch the keys of an issuer", "issuer", i.cfg.Issuer, "error", err)
+		}
+		i.failures++
 		return false
 	}
+	if i.failures > 0 {
+		i.cfg.Logger.Info("fetched the keys of an issuer again", "issuer", i.cfg.Issuer, "failures", i.failures)
+	}
+	i.failures = 0
 	if len(keys) == 0 {
 		i.cfg.Logger.Warn("issuer has no usable key: all its tokens are refused", "issuer", i.cfg.Issuer)
 	}
-	i.keys.Store(&keySet{keys: keys, fetched: start})
+	i.replace(&keySet{keys: keys, fetched: start})
 	return true
+}
+
+// replace puts set in the place of the present keys.
+func (i *Issuer) replace(set *keySet) {
+	i.replacing.Lock()
+	defer i.replacing.Unlock()
+	if i.stopped {
+		return // a fetch that ended after stop
+	}
+	old := i.keys.Swap(set)
+	// After the swap, and so it is in stop: see Pool.Generation.
+	if i.changed != nil && !old.sameKeys(set) {
+		i.changed()
+	}
+}
+
+// stop takes all keys away, for ever.
+func (i *Issuer) stop() {
+	i.replacing.Lock()
+	defer i.replacing.Unlock()
+	i.stopped = true
+	i.keys.Store(nil)
+	if i.changed != nil {
+		i.changed()
+	}
+}
+
+// KeysUntil returns until when the present keys are used if no fetch succeeds any
+// more: the last one plus MaxAge. What was verified with them must not be
+// remembered for longer. Zero means that there are no keys, so that nothing may be
+// remembered at all; it does not mean "for ever".
+func (i *Issuer) KeysUntil() time.Time {
+	set := i.keys.Load()
+	if set == nil {
+		return time.Time{}
+	}
+	return set.fetched.Add(i.cfg.MaxAge)
 }
 
 func pause(refresh time.Duration, failures int) time.Duration {

@@ -41,7 +41,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (n *network) publish(t *testing.T, keys ...jose.JSONWebKey) {
-	n.body.Store(mustJSON(t, jose.JSONWebKeySet{Keys: keys}))
+	n.body.Store(mustJSON(t, jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey{}, keys...)}))
 }
 
 // run starts Run in a synctest bubble, whose clock is at year 2000, and calls
@@ -186,6 +186,50 @@ func TestFailedFetchIsRepeatedEverLater(t *testing.T) {
 		}
 		if !strings.Contains(log.String(), "no route to host") {
 			t.Error("nobody was told")
+		}
+	})
+}
+
+// record is a log that may be read while it is written.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+func TestDeadIssuerIsReportedHourlyAndItsReturnOnce(t *testing.T) {
+	n := &network{}
+	n.down.Store(true)
+	var log record
+	change := func(c *IssuerConfig) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
+	run(t, n, change, func(t *testing.T, i *Issuer) {
+		lines := func() (failed, again int) {
+			synctest.Wait()
+			return strings.Count(log.String(), "could not fetch"), strings.Count(log.String(), "keys of an issuer again")
+		}
+		time.Sleep(30 * time.Minute)
+		if failed, again := lines(); failed != 1 || again != 0 {
+			t.Errorf("after half an hour: %d warnings, %d returns", failed, again)
+		}
+		time.Sleep(60 * time.Minute)
+		if failed, again := lines(); failed != 2 || again != 0 {
+			t.Errorf("after another hour: %d warnings, %d returns", failed, again)
+		}
+		n.down.Store(false)
+		time.Sleep(time.Hour)
+		if failed, again := lines(); failed != 2 || again != 1 {
+			t.Errorf("after it came back: %d warnings, %d returns", failed, again)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -17,11 +18,22 @@ const maxToken = 16 << 10
 // errors are ErrInvalidToken and ErrUnavailable. It never waits for the issuer:
 // a token under an unknown key is refused, and the key fetched for later ones.
 // A caller whose ctx has ended gets ErrUnavailable without a signature check.
+// An Issuer without an Audience refuses every token: it has VerifyFor only.
 func (i *Issuer) Verify(ctx context.Context, token string) (Claims, error) {
+	return i.VerifyFor(ctx, token, []string{i.cfg.Audience})
+}
+
+// VerifyFor is Verify with audiences of the caller's choice in the place of the
+// configured one: the aud claim must contain at least one of them. Empty ones do
+// not count, and where none is left, the token is not valid.
+func (i *Issuer) VerifyFor(ctx context.Context, token string, audiences []string) (Claims, error) {
+	if !slices.ContainsFunc(audiences, func(a string) bool { return a != "" }) {
+		return Claims{}, invalid("no audience is accepted")
+	}
 	if ctx.Err() != nil {
 		return Claims{}, ErrUnavailable
 	}
-	if err := checkForm(token); err != nil {
+	if _, err := checkForm(token); err != nil {
 		return Claims{}, err
 	}
 	raw := jwt.MapClaims{}
@@ -36,35 +48,36 @@ func (i *Issuer) Verify(ctx context.Context, token string) (Claims, error) {
 		}
 		return Claims{}, publicError(err)
 	}
-	return i.checkClaims(raw)
+	return i.checkClaims(raw, audiences)
 }
 
-// checkForm refuses what parsers could read differently from one another. The
+// checkForm returns the payload of a token and refuses what parsers could read
+// differently from one another, and with it all that is no token. The
 // number of dots is counted before anything is split (CVE-2025-30204); exactly
 // two also keeps out encrypted tokens, which have four.
-func checkForm(token string) error {
+func checkForm(token string) (payload []byte, err error) {
 	if len(token) > maxToken {
-		return invalid("longer than 16 KiB")
+		return nil, invalid("longer than 16 KiB")
 	}
 	if strings.Count(token, ".") != 2 {
-		return invalid("not three parts")
+		return nil, invalid("not three parts")
 	}
 	// Base64 decoders skip line breaks, which would give a token two spellings.
 	if strings.ContainsAny(token, "\r\n") {
-		return invalid("line break")
+		return nil, invalid("line break")
 	}
 	header, rest, _ := strings.Cut(token, ".")
-	payload, _, _ := strings.Cut(rest, ".")
-	for _, part := range []string{header, payload} {
-		text, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	body, _, _ := strings.Cut(rest, ".")
+	for _, part := range []string{header, body} {
+		payload, err = base64.RawURLEncoding.Strict().DecodeString(part)
 		if err != nil {
-			return invalid("not base64url")
+			return nil, invalid("not base64url")
 		}
-		if !strictObject(text) {
-			return invalid("not a JSON object with distinct names")
+		if !strictObject(payload) {
+			return nil, invalid("not a JSON object with distinct names")
 		}
 	}
-	return nil
+	return payload, nil
 }
 
 // keysFor returns the keys that may have signed a token. named is false when

@@ -254,6 +254,49 @@ func TestVerifyForACallerWhoHasGone(t *testing.T) {
 	}
 }
 
+func TestVerifyForAnyOfTheAudiences(t *testing.T) {
+	f := newFakeIssuer(t, byEC.public())
+	i, _ := f.issuer(t, func(c *IssuerConfig) { c.Audience, c.AudiencePerCall = "configured", true })
+	for _, test := range []struct {
+		aud   any
+		asked []string
+		good  bool
+	}{
+		{"a", []string{"a"}, true},
+		{"b", []string{"a", "b"}, true},
+		{[]string{"x", "b"}, []string{"a", "b"}, true},
+		{"a", []string{"", "a"}, true},
+		{"c", []string{"a", "b"}, false},
+		{"A", []string{"a"}, false},
+		{"configured", []string{"a"}, false},
+		{"configured", nil, false},
+		{"", []string{""}, false},
+		{[]string{"", "x"}, []string{"", "a"}, false},
+		{absent, []string{""}, false},
+		{absent, nil, false},
+	} {
+		token := byEC.token(t, claims(f.URL, object{"aud": test.aud}), nil)
+		c, err := i.VerifyFor(context.Background(), token, test.asked)
+		if test.good && (err != nil || c.Subject() != "acme") || !test.good && !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("for %v, asked for %q: got %v", test.aud, test.asked, err)
+		}
+	}
+}
+
+func TestVerifyWithoutAnAudienceRefusesEverything(t *testing.T) {
+	f := newFakeIssuer(t, byEC.public())
+	i, _ := f.issuer(t, func(c *IssuerConfig) { c.Audience, c.AudiencePerCall = "", true })
+	for _, aud := range []any{audience, "", []string{""}, absent} {
+		token := byEC.token(t, claims(f.URL, object{"aud": aud}), nil)
+		if _, err := i.Verify(context.Background(), token); !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("aud %v: got %v", aud, err)
+		}
+	}
+	if _, err := i.VerifyFor(context.Background(), byEC.token(t, claims(f.URL, nil), nil), []string{audience}); err != nil {
+		t.Errorf("VerifyFor: %v", err)
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	fake := newFakeIssuer(f, byEC.public(), byEd.public())
 	i, _ := fake.issuer(f, nil)
