@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // statusWriter notes the status that the client got.
@@ -50,14 +52,22 @@ func final(status int) bool {
 	return status >= http.StatusOK || status == http.StatusSwitchingProtocols
 }
 
-// proxy hands the request to the next handler and lets its answer stream.
-func (p *passage) proxy() error {
+// proxy hands the request to the next handler and lets its answer stream, once the
+// scheme has learnt the first line, if it must.
+func (p *passage) proxy(learn schemes.Learn) error {
 	w := &answerWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: p.w},
 		passage:               p,
 		before:                maps.Clone(p.w.Header()),
+		first:                 firstLine{learn: learn},
 	}
-	err := p.next.ServeHTTP(w, p.call.Request)
+	if learn != nil {
+		p.call.Request.Header.Del("Accept-Encoding")
+	}
+	err := w.serve()
+	if err == nil && w.first.holding() {
+		err = w.release(true)
+	}
 	if w.replaced {
 		dropTrailers(w.Header()) // they would follow an answer that is not theirs
 	}
@@ -78,6 +88,22 @@ func (p *passage) proxy() error {
 	}
 }
 
+// serve runs the next handler. An abort while the answer is held back is an error
+// like any other: the client has nothing of it yet.
+func (w *answerWriter) serve() (err error) {
+	defer func() {
+		if !w.first.holding() {
+			return
+		}
+		if cause := recover(); cause == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is thrown
+			err = errBrokenOff
+		} else if cause != nil {
+			panic(cause)
+		}
+	}()
+	return w.passage.next.ServeHTTP(w, w.passage.call.Request)
+}
+
 // answerWriter lets the scheme see the final status line of the proxied answer,
 // once, before it is sent. Interim answers pass (a writer that took a 103 for
 // the answer would let the real one through unseen).
@@ -90,11 +116,12 @@ type answerWriter struct {
 	before   http.Header // the headers before the next handler set its own
 	decided  bool
 	replaced bool // the scheme's refusal was sent; what else comes is dropped
+	first    firstLine
 }
 
 func (w *answerWriter) WriteHeader(status int) {
 	if w.decided {
-		if !w.replaced {
+		if !w.replaced && !w.first.holding() {
 			w.ResponseWriterWrapper.WriteHeader(status) // superfluous: let the server say so
 		}
 		return
@@ -105,12 +132,23 @@ func (w *answerWriter) WriteHeader(status int) {
 	}
 	w.decided = true
 	if refusal := w.passage.scheme.Answer(&w.passage.call, status, w.Header()); refusal != nil {
-		w.replaced = true
-		w.restore()
-		w.passage.refuse(refusal)
+		w.replace(refusal)
 		return
 	}
-	w.ResponseWriterWrapper.WriteHeader(status)
+	held, err := w.first.hold(status, w.Header())
+	switch {
+	case err != nil:
+		w.replace(asRefusal(err))
+	case !held:
+		w.ResponseWriterWrapper.WriteHeader(status)
+	}
+}
+
+// replace sends a refusal in place of the answer.
+func (w *answerWriter) replace(refusal *schemes.Refusal) {
+	w.replaced = true
+	w.restore()
+	w.passage.refuse(refusal)
 }
 
 // restore takes back the headers that the next handler set.
@@ -124,8 +162,11 @@ func (w *answerWriter) Write(data []byte) (int, error) {
 	if !w.decided {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.replaced {
+	switch {
+	case w.replaced:
 		return len(data), nil
+	case w.first.holding():
+		return w.hold(data)
 	}
 	return w.ResponseWriterWrapper.Write(data)
 }
@@ -134,8 +175,11 @@ func (w *answerWriter) ReadFrom(r io.Reader) (int64, error) {
 	if !w.decided {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.replaced {
+	switch {
+	case w.replaced:
 		return io.Copy(io.Discard, r)
+	case w.first.holding():
+		return w.holdFrom(r)
 	}
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
@@ -145,8 +189,8 @@ func (w *answerWriter) FlushError() error {
 	if !w.decided {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.replaced {
-		return nil
+	if w.replaced || w.first.holding() {
+		return nil // a whole line would not be held back any more
 	}
 	return http.NewResponseController(w.ResponseWriterWrapper.ResponseWriter).Flush()
 }

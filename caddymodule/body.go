@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"io"
 	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // guardedBody is the body of a proxied request. A client can hold it open for as
@@ -49,6 +51,9 @@ func (p *passage) askAgain() error {
 	var err error
 	if again.Identity, err = p.scheme.Identify(again.Request.Context(), &again); err != nil {
 		return err
+	}
+	if !again.Identity.MayCallFrom(again.ClientIP) {
+		return schemes.AddressRefused()
 	}
 	if again.Decision = p.scheme.Decide(&again); !again.Decision.Allow {
 		return p.scheme.Denied(&again)

@@ -34,8 +34,11 @@ type fakeScheme struct {
 	identifyErr error
 	deny        policies.Reason // unless allow
 	allow       bool
-	rewrite     schemes.Rewrite
-	answer      func(status int, header http.Header) *schemes.Refusal
+	// rewrite makes a Compose that reads one answer; compose is a whole one.
+	rewrite func(header http.Header, body []byte) ([]byte, error)
+	compose schemes.Compose
+	learn   schemes.Learn
+	answer  func(status int, header http.Header) *schemes.Refusal
 }
 
 func newFakeScheme() *fakeScheme {
@@ -114,7 +117,20 @@ func (s *fakeScheme) Answer(_ *schemes.Call, status int, header http.Header) *sc
 	return nil
 }
 
-func (s *fakeScheme) Rewrite(*schemes.Call) schemes.Rewrite { return s.rewrite }
+func (s *fakeScheme) Compose(call *schemes.Call) schemes.Compose {
+	if s.rewrite == nil {
+		return s.compose
+	}
+	return func(_ context.Context, read schemes.Read) (schemes.Recorded, error) {
+		answer, err := read(call.Request.URL.RawQuery)
+		if err == nil && answer.Status == http.StatusOK {
+			answer.Body, err = s.rewrite(answer.Header, answer.Body)
+		}
+		return answer, err
+	}
+}
+
+func (s *fakeScheme) Learn(*schemes.Call) schemes.Learn { return s.learn }
 
 func (s *fakeScheme) Refuse(w http.ResponseWriter, _ *schemes.Call, refusal *schemes.Refusal) {
 	s.step("refuse")

@@ -27,6 +27,8 @@ type passage struct {
 	decided bool
 	// refusal is why the call was refused, by whichever step.
 	refusal *schemes.Refusal
+	// lease is given back when the answer is done.
+	lease schemes.Lease
 	// lapsed is set if the call lost its right while its body arrived.
 	lapsed atomic.Pointer[error]
 }
@@ -42,7 +44,10 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	p := &passage{Gate: g, next: next, call: schemes.Call{Request: r}}
 	p.w = &statusWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, passage: p}
 	// Also when the proxy aborts a broken answer by a panic.
-	defer func() { p.record(time.Since(started)) }()
+	defer func() {
+		p.lease.Release()
+		p.record(time.Since(started))
+	}()
 
 	err := p.walk()
 	var refusal *schemes.Refusal
@@ -50,10 +55,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		if p.status != 0 {
 			return err // the answer had begun: all that is left is to log
 		}
-		refusal = &schemes.Refusal{
-			Status: http.StatusInternalServerError, Reason: schemes.Internal, Cause: err,
-			Public: "The gateway failed to answer.",
-		}
+		refusal = internal(err)
 	}
 	if refusal != nil {
 		p.refuse(refusal)
@@ -102,6 +104,9 @@ func (p *passage) walk() error {
 			return err
 		}
 		p.noteIdentity()
+		if err := p.admit(); err != nil {
+			return err
+		}
 	}
 
 	// 4: endpoints of the scheme's own.
@@ -122,10 +127,26 @@ func (p *passage) walk() error {
 	p.setIdentityHeaders(r.Header)
 
 	// 7, 8: the server behind, and its answer.
-	if rewrite := p.scheme.Rewrite(&p.call); rewrite != nil {
-		return p.proxyAndRewrite(rewrite)
+	if compose := p.scheme.Compose(&p.call); compose != nil {
+		return p.compose(compose)
 	}
-	return p.proxy()
+	return p.proxy(p.scheme.Learn(&p.call))
+}
+
+// internal is the refusal for a fault of our own.
+func internal(cause error) *schemes.Refusal {
+	return &schemes.Refusal{
+		Status: http.StatusInternalServerError, Reason: schemes.Internal, Cause: cause,
+		Public: "The gateway failed to answer.",
+	}
+}
+
+// asRefusal is an error of a scheme as a refusal.
+func asRefusal(err error) *schemes.Refusal {
+	if refusal := (*schemes.Refusal)(nil); errors.As(err, &refusal) {
+		return refusal
+	}
+	return internal(err)
 }
 
 func badRequest(cause error) *schemes.Refusal {
@@ -144,11 +165,33 @@ func (p *passage) noteIdentity() {
 		repl.Set("http.gatehouse.subject", id.Subject)
 		repl.Set("http.gatehouse.token_id", id.Accessor)
 	}
-	if id.Accessor != "" {
-		if backend := p.app.backend.Load(); backend != nil {
-			backend.Store.Touch(id.Accessor, p.call.ClientIP, r.UserAgent())
-		}
+}
+
+// admit refuses a good credential from an address that is not its own, or beyond
+// its subject's limits, and notes the use of one that it lets in.
+func (p *passage) admit() error {
+	id := p.call.Identity
+	if !id.MayCallFrom(p.call.ClientIP) {
+		return schemes.AddressRefused()
 	}
+	backend := p.app.backend.Load()
+	if backend == nil {
+		return nil // a scheme without a store
+	}
+	lease, retryAfter, ok := backend.Limiter.Take(schemes.LimitKey{Realm: id.Realm, Subject: id.Subject, Purpose: id.Kind}, id.Limits)
+	if !ok {
+		return schemes.TooMany(retryAfter)
+	}
+	p.lease = lease
+	p.metrics.used(id)
+	switch userAgent := p.call.Request.UserAgent(); {
+	case id.Accessor == "":
+	case id.Old != schemes.NotOld:
+		backend.Store.TouchBy(id.Accessor, p.call.ClientIP, userAgent)
+	default:
+		backend.Store.Touch(id.Accessor, p.call.ClientIP, userAgent)
+	}
+	return nil
 }
 
 // setIdentityHeaders tells the server behind who calls. Clean has removed

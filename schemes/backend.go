@@ -11,6 +11,8 @@ import (
 type Backend struct {
 	Store      *tokenstore.Store
 	Identities *IdentityCache
+	Limiter    *Limiter
+	Issuers    *Issuers
 	// Sealer keeps what must be shown again, such as the code of a pending link.
 	Sealer *secret.Sealer
 }

@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
@@ -22,6 +23,48 @@ type Identity struct {
 	Accessor string
 	// Expiry is when the credential ends; zero: not by itself.
 	Expiry time.Time
+	// Old says that the credential is one that an operator wants to see unused.
+	Old Oldness
+
+	// Networks are where it may be used from; none: anywhere.
+	Networks []netip.Prefix
+	// Limits bound the subject's calls, of all its credentials together.
+	Limits Limits
+}
+
+// Oldness is why a credential is old: operators want to know who still uses it.
+type Oldness string
+
+// What makes a credential old. One that was imported and then rotated is rotated.
+const (
+	NotOld   Oldness = ""
+	Rotated  Oldness = "rotated"  // a newer one took its place
+	Imported Oldness = "imported" // it was made elsewhere, so many may hold it
+)
+
+// MayCallFrom tells whether the identity may be used from an address, given as text.
+// What is no address is nowhere.
+func (id *Identity) MayCallFrom(clientIP string) bool {
+	if len(id.Networks) == 0 {
+		return true
+	}
+	return Within(id.Networks, clientIP)
+}
+
+// Within tells whether an address lies in one of the networks. An IPv4 address in
+// the form of IPv6 is the IPv4 address, and a zone says nothing of where it is.
+func Within(networks []netip.Prefix, clientIP string) bool {
+	address, err := netip.ParseAddr(clientIP)
+	if err != nil {
+		return false
+	}
+	address = address.Unmap().WithZone("")
+	for _, network := range networks {
+		if network.Contains(address) {
+			return true
+		}
+	}
+	return false
 }
 
 // PolicySubject is what the rules see of an identity; nil is nobody.

@@ -14,6 +14,10 @@ import (
 type CacheKey struct {
 	Scheme, Realm, Host string
 	Digest              secret.Digest
+	// Keys is the generation of the keys that verified the credential, as
+	// keyring.Pool counts them; 0 for one that the store alone knows. It makes what
+	// was verified with other keys another entry, which is never found again.
+	Keys uint64
 }
 
 // IdentityCache remembers who a credential turned out to be, never what it may

@@ -66,6 +66,7 @@ func TestIdentityIsFoundUnderItsWholeKey(t *testing.T) {
 		"realm":  func(k *CacheKey) { k.Realm = "away" },
 		"host":   func(k *CacheKey) { k.Host = "b.example" },
 		"token":  func(k *CacheKey) { k.Digest = secret.DigestOf("another") },
+		"keys":   func(k *CacheKey) { k.Keys++ },
 	} {
 		other := key
 		change(&other)

@@ -22,6 +22,8 @@ const (
 	Forbidden       Reason = "forbidden"       // known, and not allowed
 	Conflict        Reason = "conflict"        // the state does not allow it now
 	EarlyData       Reason = "early_data"      // one-time action in TLS early data: 425
+	WrongAddress    Reason = "wrong_address"   // the credential may not be used from there: 403
+	Limited         Reason = "limited"         // more calls than the subject may make: 429
 	StoreFailed     Reason = "store_failed"    // 503
 	UpstreamFailed  Reason = "upstream_failed" // 502, 503 or 504
 	Internal        Reason = "internal"        // 500
@@ -66,6 +68,22 @@ func MethodNotAllowed(allow string) *Refusal {
 	return &Refusal{
 		Status: http.StatusMethodNotAllowed, Reason: BadRequest, Allow: allow,
 		Public: "This method is not allowed here. Allowed: " + allow + ".",
+	}
+}
+
+// AddressRefused is the refusal of a credential that is good, but not from there.
+func AddressRefused() *Refusal {
+	return &Refusal{
+		Status: http.StatusForbidden, Reason: WrongAddress,
+		Public: "Calls from this network address are not accepted. Ask the data provider.",
+	}
+}
+
+// TooMany is the refusal of a call beyond a limit.
+func TooMany(retryAfter time.Duration) *Refusal {
+	return &Refusal{
+		Status: http.StatusTooManyRequests, Reason: Limited, RetryAfter: retryAfter,
+		Public: "Too many calls. Try again after the time that Retry-After says, in seconds.",
 	}
 }
 

@@ -31,6 +31,9 @@ type Call struct {
 	Identity *Identity
 	// Decision is set once the rules were asked.
 	Decision policies.Decision
+	// Denial is why the scheme itself denies what the rules would allow, or that
+	// it could not find out. Decide sets it, for Denied.
+	Denial *Refusal
 	// Action names what was done, for the audit line; empty if it has no name.
 	Action string
 }
@@ -82,18 +85,46 @@ type Scheme interface {
 	// sent, and may change the headers. A *Refusal replaces the answer.
 	Answer(call *Call, status int, header http.Header) *Refusal
 
-	// Rewrite returns what turns the answer's body into another, or nil: then
-	// the answer streams. It is asked before the call is forwarded.
-	Rewrite(call *Call) Rewrite
+	// Compose returns what makes the answer of answers of the server behind that
+	// it reads whole, or nil: then the answer streams. It is asked before the call
+	// is forwarded.
+	Compose(call *Call) Compose
+
+	// Learn returns what must see the first line of an answer that streams, or
+	// nil. It is asked before the call is forwarded, if Compose returned nil.
+	Learn(call *Call) Learn
 
 	// Refuse writes a refusal in the contract's own format. The call's identity
 	// may be nil and its path, if the path was what is refused, invalid.
 	Refuse(w http.ResponseWriter, call *Call, refusal *Refusal)
 }
 
-// Rewrite turns the body of an answer with status 200 into another. It returns
-// an error if the body cannot be understood: nothing of it is sent then.
-type Rewrite func(header http.Header, body []byte) ([]byte, error)
+// Compose makes an answer of one or more answers of the server behind. A *Refusal
+// as its error is what the client gets; any other error says that the server's
+// answer cannot be understood: nothing of it is sent then. Validators and lengths
+// in the header of what it returns are dropped.
+type Compose func(ctx context.Context, read Read) (Recorded, error)
+
+// MaxReads is how often a Compose may read for one request.
+const MaxReads = 20
+
+// Read asks the server behind once, with the call's method, path and headers and
+// a query of its own, and returns the whole answer. Scheme.Answer has seen its
+// status and header. Its errors are for the client, and to be returned as they are.
+type Read func(rawQuery string) (Recorded, error)
+
+// Recorded is a whole answer. What was read is lent until what was composed is sent.
+type Recorded struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Learn sees the first line of an answer with a status of 2xx, without its line
+// break, before the client sees anything of the answer. It is not called if the
+// line is longer than 64 KiB. Its error, usually a *Refusal, is sent in place of
+// the answer.
+type Learn func(ctx context.Context, firstLine []byte) error
 
 // Credential is what a client presented. It does not print its secret.
 type Credential struct {

@@ -1,0 +1,148 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/schemes"
+)
+
+// composeTime is how long the server behind may take for all that is read of it for
+// one request.
+const composeTime = 30 * time.Second
+
+// errTooManyReads says that a scheme does not keep to its own bound.
+var errTooManyReads = fmt.Errorf("the scheme reads more than %d answers for one request", schemes.MaxReads)
+
+// reading is what a Compose reads from: the next handler, which is run anew for
+// each read.
+type reading struct {
+	*passage
+	ctx    context.Context // ends when the time is over
+	before http.Header     // the headers before the next handler set its own
+	bodies []*bytes.Buffer
+}
+
+// compose sends what the scheme makes of answers that it reads whole. The server
+// behind is asked for plain, whole, unconditional answers: a compressed part of an
+// unchanged listing could not be filtered.
+func (p *passage) compose(compose schemes.Compose) error {
+	r := p.call.Request
+	for _, name := range []string{
+		"Accept-Encoding", "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+	} {
+		r.Header.Del(name)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), p.composeTime())
+	defer cancel()
+	query := r.URL.RawQuery
+	defer func() { r.URL.RawQuery = query }()
+
+	from := &reading{passage: p, ctx: ctx, before: maps.Clone(p.w.Header())}
+	defer func() {
+		for _, body := range from.bodies {
+			giveBack(body)
+		}
+	}()
+	composed, err := compose(ctx, from.read)
+	if err != nil {
+		if refusal := (*schemes.Refusal)(nil); errors.As(err, &refusal) {
+			return refusal
+		}
+		return unfit(err)
+	}
+	for _, name := range []string{
+		"Etag", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest", "Accept-Ranges", "Content-Length",
+	} {
+		composed.Header.Del(name)
+	}
+	h := p.w.Header()
+	clear(h) // what the next handler deleted stays deleted
+	maps.Copy(h, composed.Header)
+	dropTrailers(h)
+	if r.Method == http.MethodHead {
+		p.w.WriteHeader(composed.Status) // no body, and no length that tells what is hidden
+		return nil
+	}
+	h.Set("Content-Length", strconv.Itoa(len(composed.Body)))
+	p.w.WriteHeader(composed.Status)
+	_, _ = p.w.Write(composed.Body) // the client is gone: nobody is left to tell
+	return nil
+}
+
+func (g *Gate) composeTime() time.Duration {
+	if g.composing > 0 {
+		return g.composing
+	}
+	return composeTime
+}
+
+// read implements schemes.Read.
+func (r *reading) read(rawQuery string) (schemes.Recorded, error) {
+	if len(r.bodies) == schemes.MaxReads {
+		return schemes.Recorded{}, internal(errTooManyReads)
+	}
+	if r.ctx.Err() != nil {
+		return schemes.Recorded{}, r.over()
+	}
+	// The placeholders of handlers behind the gate read the original.
+	r.call.Request.URL.RawQuery = rawQuery
+	request := r.call.Request.Clone(r.ctx)
+	if len(r.bodies) > 0 { // a body can be sent once
+		request.Body, request.ContentLength, request.TransferEncoding = http.NoBody, 0, nil
+		request.Header.Del("Content-Length")
+	}
+	rec := &recorder{ctx: r.ctx, header: maps.Clone(r.before), body: recorded.Get().(*bytes.Buffer)}
+	r.bodies = append(r.bodies, rec.body)
+	err := rec.serve(r.next, request)
+	if lapsed := r.lapse(); lapsed != nil {
+		return schemes.Recorded{}, lapsed
+	}
+	switch {
+	case err != nil && r.ctx.Err() != nil:
+		return schemes.Recorded{}, r.over()
+	case err != nil:
+		return schemes.Recorded{}, upstreamFailed(err)
+	}
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	if refusal := r.scheme.Answer(&r.call, rec.status, rec.header); refusal != nil {
+		return schemes.Recorded{}, refusal
+	}
+	switch {
+	case rec.status == http.StatusSwitchingProtocols, rec.status >= 200 && rec.status < 400 && rec.status != http.StatusOK:
+		return schemes.Recorded{}, unfit(errors.New("a listing was answered with status " + strconv.Itoa(rec.status)))
+	case rec.status == http.StatusOK && compressed(rec.header):
+		return schemes.Recorded{}, unfit(errors.New("a listing was compressed unasked"))
+	}
+	return schemes.Recorded{Status: rec.status, Header: rec.header, Body: rec.body.Bytes()}, nil
+}
+
+// over is the refusal when the time to read is over, or the client is gone.
+func (r *reading) over() *schemes.Refusal {
+	return &schemes.Refusal{
+		Status: http.StatusGatewayTimeout, Reason: schemes.UpstreamFailed, Cause: r.ctx.Err(),
+		Public: "The data server takes too long to answer. Try again later.",
+	}
+}
+
+// compressed tells whether an answer is in another form than plain bytes.
+func compressed(h http.Header) bool {
+	encoding := h.Get("Content-Encoding")
+	return encoding != "" && encoding != "identity"
+}
+
+// unfit is the refusal of an answer that cannot be read: nothing of it is sent.
+func unfit(cause error) *schemes.Refusal {
+	return &schemes.Refusal{
+		Status: http.StatusBadGateway, Reason: schemes.UpstreamFailed, Cause: cause,
+		Public: "The data server's answer cannot be read. Tell the data provider.",
+	}
+}
