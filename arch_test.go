@@ -29,10 +29,12 @@ var layers = []struct {
 	may []string
 }{
 	{".", []string{"caddymodule"}},
-	{"caddymodule", []string{"caddymodule/*", "schemes", "schemes/*", "policies", "tokenstore", "tokenstore/badgerstore", "web", "internal/*"}},
+	{"caddymodule", []string{"caddymodule/*", "schemes", "schemes/*", "policies", "tokenstore", "tokenstore/badgerstore", "web", "openapi", "internal/*"}},
 	{"caddymodule/*", []string{"schemes", "policies", "tokenstore", "internal/*"}},
 	{"schemes", []string{"policies", "tokenstore", "internal/*"}},
+	{"schemes/delta/*", []string{"schemes", "schemes/delta", "policies", "tokenstore", "web", "internal/*"}},
 	{"schemes/*", []string{"schemes", "policies", "tokenstore", "web", "internal/*"}},
+	{"openapi", nil},
 	{"policies", nil},
 	{"tokenstore", []string{"internal/*"}},
 	{"tokenstore/*", []string{"tokenstore", "internal/*"}},

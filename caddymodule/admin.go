@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,11 +33,43 @@ func (*AdminAPI) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "admin.api.gatehouse", New: func() caddy.Module { return new(AdminAPI) }}
 }
 
-// maxAdminBody bounds a request, in bytes.
+// maxAdminBody bounds a request, in bytes, unless its route says otherwise.
 const maxAdminBody = 1 << 20
 
 // adminCall answers one request with something to be sent as JSON.
 type adminCall func(app *App, r *http.Request) (any, error)
+
+// adminRoutes is all that the API can do.
+var adminRoutes = map[string]adminCall{
+	"GET /gatehouse/delta/{realm}/recipients":                               listRecipients,
+	"POST /gatehouse/delta/{realm}/recipients":                              createRecipient,
+	"GET /gatehouse/delta/{realm}/recipients/{name}":                        showRecipient,
+	"PATCH /gatehouse/delta/{realm}/recipients/{name}":                      updateRecipient,
+	"DELETE /gatehouse/delta/{realm}/recipients/{name}":                     deleteRecipient,
+	"POST /gatehouse/delta/{realm}/recipients/{name}/rotate":                rotateRecipient,
+	"POST /gatehouse/delta/{realm}/recipients/{name}/revoke":                revokeRecipient,
+	"POST /gatehouse/delta/{realm}/recipients/{name}/link":                  linkRecipient,
+	"POST /gatehouse/delta/{realm}/recipients/{name}/management-key":        setManagementKey,
+	"DELETE /gatehouse/delta/{realm}/recipients/{name}/management-key":      removeManagementKey,
+	"GET /gatehouse/delta/{realm}/recipients/{name}/usage":                  showUsage,
+	"POST /gatehouse/delta/{realm}/recipients/{name}/federation":            addFederation,
+	"DELETE /gatehouse/delta/{realm}/recipients/{name}/federation/{policy}": removeFederation,
+	importRoute: importRecipients,
+	"POST /gatehouse/delta/{realm}/revoke-all":            revokeRealm,
+	"GET /gatehouse/delta/{realm}/admins":                 listAdmins,
+	"POST /gatehouse/delta/{realm}/admins":                createAdmin,
+	"POST /gatehouse/delta/{realm}/admins/{admin}/revoke": revokeAdmin,
+	"GET /gatehouse/tokens":                               listTokens,
+	"GET /gatehouse/tokens/{accessor}":                    showToken,
+	"POST /gatehouse/tokens/{accessor}/revoke":            revokeToken,
+	"GET /gatehouse/audit":                                listAudit,
+	"GET /gatehouse/openapi.json":                         showDescription,
+}
+
+// maxBodies are the routes that take more than maxAdminBody, with how much.
+var maxBodies = map[string]int64{importRoute: maxImportBody}
+
+const importRoute = "POST /gatehouse/delta/{realm}/import"
 
 // Provision implements caddy.Provisioner. The API keeps nothing of the
 // configuration: after a failed reload Caddy serves the failed configuration's
@@ -49,32 +82,15 @@ func (a *AdminAPI) Provision(ctx caddy.Context) error {
 
 // Routes implements caddy.AdminRouter.
 func (a *AdminAPI) Routes() []caddy.AdminRoute {
-	calls := map[string]adminCall{
-		"GET /gatehouse/delta/{realm}/recipients":                          listRecipients,
-		"POST /gatehouse/delta/{realm}/recipients":                         createRecipient,
-		"GET /gatehouse/delta/{realm}/recipients/{name}":                   showRecipient,
-		"PATCH /gatehouse/delta/{realm}/recipients/{name}":                 updateRecipient,
-		"DELETE /gatehouse/delta/{realm}/recipients/{name}":                deleteRecipient,
-		"POST /gatehouse/delta/{realm}/recipients/{name}/rotate":           rotateRecipient,
-		"POST /gatehouse/delta/{realm}/recipients/{name}/revoke":           revokeRecipient,
-		"POST /gatehouse/delta/{realm}/recipients/{name}/link":             linkRecipient,
-		"POST /gatehouse/delta/{realm}/recipients/{name}/management-key":   setManagementKey,
-		"DELETE /gatehouse/delta/{realm}/recipients/{name}/management-key": removeManagementKey,
-		"POST /gatehouse/delta/{realm}/revoke-all":                         revokeRealm,
-		"GET /gatehouse/tokens":                                            listTokens,
-		"GET /gatehouse/tokens/{accessor}":                                 showToken,
-		"POST /gatehouse/tokens/{accessor}/revoke":                         revokeToken,
-		"GET /gatehouse/audit":                                             listAudit,
-	}
-	routes := make([]caddy.AdminRoute, 0, len(calls))
-	for pattern, call := range calls {
-		routes = append(routes, caddy.AdminRoute{Pattern: pattern, Handler: a.serve(call)})
+	routes := make([]caddy.AdminRoute, 0, len(adminRoutes))
+	for pattern, call := range adminRoutes {
+		routes = append(routes, caddy.AdminRoute{Pattern: pattern, Handler: a.serve(call, cmp.Or(maxBodies[pattern], maxAdminBody))})
 	}
 	return routes
 }
 
 // serve wraps a call: it checks what all have in common, and writes the answer.
-func (a *AdminAPI) serve(call adminCall) caddy.AdminHandler {
+func (a *AdminAPI) serve(call adminCall, maxBody int64) caddy.AdminHandler {
 	return caddy.AdminHandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		// A browser asks before it sends this type to another origin, and Caddy
 		// then says no; a plain form or text would come unasked, and Caddy checks
@@ -88,7 +104,7 @@ func (a *AdminAPI) serve(call adminCall) caddy.AdminHandler {
 		if err != nil {
 			return adminError(http.StatusServiceUnavailable, err)
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		answer, err := call(app, r)
 		if r.Method != http.MethodGet {
 			// The store's audit holds what was changed; the log also what was not.
@@ -96,7 +112,7 @@ func (a *AdminAPI) serve(call adminCall) caddy.AdminHandler {
 				zap.String("method", r.Method), zap.String("path", secret.Redact(r.URL.Path)), zap.Bool("done", err == nil))
 		}
 		if err != nil {
-			return a.errorOf(err)
+			return a.errorOf(r, err)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
@@ -116,15 +132,15 @@ func runningApp() (*App, error) {
 }
 
 // errorOf is the one mapping of errors to what the API answers.
-func (a *AdminAPI) errorOf(err error) error {
+func (a *AdminAPI) errorOf(r *http.Request, err error) error {
 	status := http.StatusInternalServerError
-	_, tooLong := errors.AsType[*http.MaxBytesError](err)
+	tooLong, ok := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case tooLong:
-		return adminError(http.StatusRequestEntityTooLarge, fmt.Errorf("the request is longer than %d bytes", maxAdminBody))
+	case ok:
+		return adminError(http.StatusRequestEntityTooLarge, fmt.Errorf("the request is longer than %d bytes", tooLong.Limit))
 	case errors.Is(err, tokenstore.ErrNotFound):
-		return adminError(http.StatusNotFound, errors.New("there is no such recipient or token"))
-	case errors.Is(err, errUnknownRealm):
+		return adminError(http.StatusNotFound, missing(r))
+	case errors.Is(err, errUnknownRealm), errors.Is(err, errLinkWaits):
 		status = http.StatusNotFound
 	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, tokenstore.ErrTokenInUse):
 		status = http.StatusConflict
@@ -140,6 +156,21 @@ func (a *AdminAPI) errorOf(err error) error {
 		return adminError(status, errors.New("the gateway failed; its log says why"))
 	}
 	return adminError(status, err)
+}
+
+// missing says what a request looked for in vain.
+func missing(r *http.Request) error {
+	realm, name := r.PathValue("realm"), r.PathValue("name")
+	switch {
+	case r.PathValue("policy") != "":
+		return fmt.Errorf("realm %q has no recipient %q with a federation policy %q", realm, name, r.PathValue("policy"))
+	case name != "":
+		return fmt.Errorf("realm %q has no recipient %q", realm, name)
+	case r.PathValue("admin") != "":
+		return fmt.Errorf("realm %q has no admin token %q", realm, r.PathValue("admin"))
+	default:
+		return fmt.Errorf("there is no token with the id %q", r.PathValue("accessor"))
+	}
 }
 
 // adminError is an error that Caddy answers, and logs: what it quotes of the
@@ -165,16 +196,25 @@ func readJSON(r *http.Request, into any) error {
 	}
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(into)
+	if err := decoder.Decode(into); err != nil {
+		return badJSON(err)
+	}
+	return endOf(decoder)
+}
+
+// badJSON says what is wrong with a request's body.
+func badJSON(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// Its own text names the types of this program.
 		return fmt.Errorf("%w request: %q cannot be a JSON %s", tokenstore.ErrInvalid, wrong.Field, wrong.Value)
 	}
-	if err != nil {
-		return fmt.Errorf("%w request: %w", tokenstore.ErrInvalid, err)
-	}
+	return fmt.Errorf("%w request: %w", tokenstore.ErrInvalid, err)
+}
+
+// endOf makes sure that nothing follows what was read.
+func endOf(decoder *json.Decoder) error {
 	if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // Decoder returns the sentinel itself
-		return fmt.Errorf("%w request: something follows the JSON object", tokenstore.ErrInvalid)
+		return badJSON(errors.New("something follows the JSON object"))
 	}
 	return nil
 }

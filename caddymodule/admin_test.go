@@ -28,10 +28,13 @@ func (g *gateway) create(name string, grants ...string) map[string]any {
 
 func TestEveryAdminRouteAnswers(t *testing.T) {
 	bodies := map[string]string{
-		"POST /gatehouse/delta/{realm}/recipients":               `{"name": "new", "grants": ["sales"]}`,
-		"PATCH /gatehouse/delta/{realm}/recipients/{name}":       `{"comment": "x"}`,
-		"POST /gatehouse/delta/{realm}/recipients/{name}/rotate": `{"old_expires_in": "24h"}`,
-		"POST /gatehouse/delta/{realm}/recipients/{name}/link":   `{"fresh": true}`,
+		"POST /gatehouse/delta/{realm}/recipients":                   `{"name": "new", "grants": ["sales"]}`,
+		"PATCH /gatehouse/delta/{realm}/recipients/{name}":           `{"comment": "x"}`,
+		"POST /gatehouse/delta/{realm}/recipients/{name}/rotate":     `{"old_expires_in": "24h"}`,
+		"POST /gatehouse/delta/{realm}/recipients/{name}/link":       `{"fresh": true}`,
+		"POST /gatehouse/delta/{realm}/recipients/{name}/federation": `{"issuer": "http://127.0.0.1:9", "audiences": ["a"], "subject": "s"}`,
+		"POST /gatehouse/delta/{realm}/admins":                       `{"name": "other"}`,
+		importRoute:                                                  `{"recipients": [{"name": "new", "token": "0123456789abcdef"}]}`,
 	}
 	for _, route := range new(AdminAPI).Routes() {
 		// The name becomes the store's folder, in which braces are a placeholder.
@@ -42,8 +45,16 @@ func TestEveryAdminRouteAnswers(t *testing.T) {
 				g.activate(link)
 			}
 			accessor := g.ok("GET", recipientsPath+"/acme", "")["tokens"].([]any)[0].(map[string]any)["id"]
+			g.ok("POST", "/gatehouse/delta/default/admins", `{"name": "terraform"}`)
+			name := "acme"
+			if strings.Contains(route.Pattern, "/federation") {
+				name = "partner"
+				g.ok("POST", recipientsPath, `{"name": "partner", "auth": "federation"}`)
+				g.ok("POST", recipientsPath+"/partner/federation", `{"name": "theirs", "issuer": "http://127.0.0.1:9", "audiences": ["a"], "subject": "t"}`)
+			}
 			method, path, _ := strings.Cut(route.Pattern, " ")
-			path = strings.NewReplacer("{realm}", "default", "{name}", "acme", "{accessor}", fmt.Sprint(accessor)).Replace(path)
+			path = strings.NewReplacer("{realm}", "default", "{name}", name, "{accessor}", fmt.Sprint(accessor),
+				"{admin}", "terraform", "{policy}", "theirs").Replace(path)
 			if answer := g.ok(method, path, bodies[route.Pattern]); len(answer) == 0 {
 				t.Error("an empty answer")
 			}
@@ -113,8 +124,28 @@ func TestAdminRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"ungrant what is not granted", "PATCH", rcp, `{"ungrant": ["finance"]}`, 400, "sales"},
 		{"name taken", "POST", recipientsPath, `{"name": "ACME"}`, 409, "exists"},
 		{"new name taken", "PATCH", rcp, `{"new_name": "beta"}`, 409, "exists"},
-		{"no such recipient", "GET", recipientsPath + "/nobody", ``, 404, "no such recipient"},
-		{"no such token", "GET", "/gatehouse/tokens/nothing", ``, 404, "no such"},
+		{"no such recipient", "GET", recipientsPath + "/nobody", ``, 404, `realm \"default\" has no recipient \"nobody\"`},
+		{"no such token", "GET", "/gatehouse/tokens/nothing", ``, 404, "no token with the id"},
+		{"no such admin token", "POST", "/gatehouse/delta/default/admins/nobody/revoke", ``, 404, "has no admin token"},
+		{"no such policy", "DELETE", rcp + "/federation/nothing", ``, 404, "with a federation policy"},
+		{"filter misspelt", "GET", recipientsPath + "?disable=true", ``, 400, "there is no such parameter"},
+		{"filter without a time", "GET", recipientsPath + "?expiring=soon", ``, 400, "expiring"},
+		{"filter of no time", "GET", recipientsPath + "?expiring=0s", ``, 400, "longer than zero"},
+		{"within of nothing", "GET", recipientsPath + "?within=1h", ``, 400, "goes with old_in_use"},
+		{"filter neither true nor false", "GET", recipientsPath + "?disabled=maybe", ``, 400, "disabled"},
+		{"unknown authentication", "POST", recipientsPath, `{"name": "x", "auth": "password"}`, 400, "none of token, oauth and federation"},
+		{"an end in the past", "POST", recipientsPath, `{"name": "x", "not_after": "2001-01-01T00:00:00Z"}`, 400, "past"},
+		{"a new end in the past", "PATCH", rcp, `{"not_after": "2001-01-01T00:00:00Z"}`, 400, "past"},
+		{"an end that is no time", "PATCH", rcp, `{"not_after": "tomorrow"}`, 400, "tomorrow"},
+		{"a network that is none", "PATCH", rcp, `{"networks": ["here"]}`, 400, "neither an IP address nor a network"},
+		{"a negative limit", "PATCH", rcp, `{"limits": {"rate": -1}}`, 400, "limit"},
+		{"an unknown limit", "PATCH", rcp, `{"limits": {"speed": 1}}`, 400, "unknown field"},
+		{"token too short", "POST", recipientsPath, `{"name": "x", "token": "short"}`, 400, "12 to 4096"},
+		{"token of an OAuth client", "POST", recipientsPath, `{"name": "x", "auth": "oauth", "token": "0123456789abcdef"}`, 400, "bearer token"},
+		{"policy of a recipient with tokens", "POST", rcp + "/federation", `{"issuer": "http://127.0.0.1:9", "audiences": ["a"], "subject": "s"}`, 400, "federation"},
+		{"admin token without a name", "POST", "/gatehouse/delta/default/admins", `{}`, 400, "name"},
+		{"admin token of another role", "POST", "/gatehouse/delta/default/admins", `{"name": "x", "role": "root"}`, 400, "full or read-only"},
+		{"admin token without a life", "POST", "/gatehouse/delta/default/admins", `{"name": "x", "lifetime": "0s"}`, 400, "lifetime"},
 		{"no such realm", "GET", "/gatehouse/delta/other/recipients", ``, 404, "the realms of delta are: default"},
 		{"no such cursor", "GET", "/gatehouse/audit?after=xyz", ``, 400, "cursor"},
 	} {
@@ -160,7 +191,7 @@ func TestAdminErrorsHaveOneMapping(t *testing.T) {
 		logger, logs := observe(0)
 		api := &AdminAPI{logger: logger}
 		var answer caddy.APIError
-		if err := api.errorOf(fmt.Errorf("inside: %w", tc.err)); !errors.As(err, &answer) {
+		if err := api.errorOf(httptest.NewRequest("GET", "/", nil), fmt.Errorf("inside: %w", tc.err)); !errors.As(err, &answer) {
 			t.Fatalf("%v became %v", tc.err, err)
 		}
 		if answer.HTTPStatus != tc.status || strings.Contains(answer.Message, tc.err.Error()) != tc.shown {

@@ -1,8 +1,7 @@
 package caddymodule
 
 import (
-	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,44 +10,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
-
-// recipientView is a recipient as the admin API shows it. Durations are in
-// seconds, times RFC 3339.
-type recipientView struct {
-	Name          string           `json:"name"`
-	ID            string           `json:"id"`
-	Realm         string           `json:"realm"`
-	Comment       string           `json:"comment,omitempty"`
-	Grants        []string         `json:"grants"`
-	TokenLifetime int64            `json:"token_lifetime_seconds,omitempty"` // 0: the site's
-	Disabled      bool             `json:"disabled"`
-	ManagementKey bool             `json:"has_management_key"`
-	CreatedAt     time.Time        `json:"created_at"`
-	UpdatedAt     time.Time        `json:"updated_at"`
-	Tokens        []credentialView `json:"tokens"`
-
-	// Shown once, where they were made.
-	ActivationLink   string     `json:"activation_link,omitempty"`
-	LinkExpiresAt    *time.Time `json:"activation_link_expires_at,omitempty"`
-	NewManagementKey string     `json:"management_key,omitempty"`
-
-	// Notice says what a change cannot do.
-	Notice string `json:"notice,omitempty"`
-}
-
-// credentialView is a token in use, or a link that waits.
-type credentialView struct {
-	ID        string     `json:"id"`
-	Status    string     `json:"status"` // "pending", "active" or "rotated"
-	CreatedAt time.Time  `json:"created_at"`
-	ExpiresAt time.Time  `json:"expires_at"` // of a pending link: when the link ends
-	LastUsed  *time.Time `json:"last_used_at,omitempty"`
-	ClientIP  string     `json:"client_ip,omitempty"`
-	UserAgent string     `json:"user_agent,omitempty"`
-}
 
 // cannotRecall is the honest part of every revocation.
 const cannotRecall = "Pre-signed URLs and temporary credentials that the data server has already given out cannot be recalled; they end by themselves, by default within 1 hour."
@@ -71,56 +36,71 @@ func recipientCall(app *App, r *http.Request) (*delta.Scheme, *tokenstore.Store,
 	return scheme, backend.Store, realm, nil
 }
 
-func listRecipients(app *App, r *http.Request) (any, error) {
-	_, store, realm, err := recipientCall(app, r)
-	if err != nil {
-		return nil, err
+// recipientOrder is what a request says of a new recipient.
+type recipientOrder struct {
+	Name          string            `json:"name"`
+	Comment       string            `json:"comment"`
+	Owner         string            `json:"owner"`
+	Properties    map[string]string `json:"properties"`
+	Auth          string            `json:"auth"`
+	Grants        []string          `json:"grants"`
+	TokenLifetime caddy.Duration    `json:"token_lifetime"`
+	NotAfter      *time.Time        `json:"not_after"`
+	Networks      []string          `json:"networks"`
+	Limits        limitsView        `json:"limits"`
+	ManagementKey bool              `json:"management_key"`
+	// Token is a bearer token that the recipient uses already.
+	Token string `json:"token"`
+}
+
+func (o recipientOrder) order(now time.Time) (delta.Order, error) {
+	order := delta.Order{
+		Name: o.Name, Comment: o.Comment, Owner: o.Owner, Properties: o.Properties, Grants: o.Grants,
+		TokenLifetime: time.Duration(o.TokenLifetime), Networks: o.Networks, Limits: tokenstore.Limits(o.Limits),
+		ManagementKey: o.ManagementKey, Imported: schemes.NewCredential(o.Token),
 	}
-	recipients, next, err := store.Recipients(r.Context(), realm, r.URL.Query().Get("after"), limitOf(r))
-	if err != nil {
-		return nil, err
+	var err error
+	if order.Auth, err = parseAuth(o.Auth); err != nil {
+		return delta.Order{}, err
 	}
-	views := make([]recipientView, 0, len(recipients))
-	for _, recipient := range recipients {
-		view, err := viewRecipient(r.Context(), store, realm, recipient.ID)
-		if errors.Is(err, tokenstore.ErrNotFound) {
-			continue // deleted since the page was read
-		}
-		if err != nil {
-			return nil, err
-		}
-		views = append(views, view)
+	if o.NotAfter != nil {
+		order.NotAfter = *o.NotAfter
+		err = validEnd(order.NotAfter, now)
 	}
-	return map[string]any{"recipients": views, "next": next}, nil
+	return order, err
+}
+
+// validEnd refuses an end that has come: it would be a mistake, and to end what a
+// recipient holds there is revoke.
+func validEnd(end, now time.Time) error {
+	if end.IsZero() || !end.After(now) {
+		return fmt.Errorf("%w: the end lies in the past; revoke or disable ends a recipient's access now", tokenstore.ErrInvalid)
+	}
+	return nil
 }
 
 func createRecipient(app *App, r *http.Request) (any, error) {
-	var order struct {
-		Name          string         `json:"name"`
-		Comment       string         `json:"comment"`
-		Grants        []string       `json:"grants"`
-		TokenLifetime caddy.Duration `json:"token_lifetime"`
-		ManagementKey bool           `json:"management_key"`
-	}
+	var said recipientOrder
 	scheme, store, realm, err := recipientCall(app, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := readJSON(r, &order); err != nil {
+	if err := readJSON(r, &said); err != nil {
 		return nil, err
 	}
-	created, err := scheme.Create(r.Context(), delta.Order{
-		Name: order.Name, Comment: order.Comment, Grants: order.Grants,
-		TokenLifetime: time.Duration(order.TokenLifetime), ManagementKey: order.ManagementKey,
-	}, actor(r))
+	order, err := said.order(store.Now())
 	if err != nil {
 		return nil, err
 	}
-	view, err := viewRecipient(r.Context(), store, realm, order.Name)
+	created, err := scheme.Create(r.Context(), order, actor(r))
 	if err != nil {
 		return nil, err
 	}
-	view.ActivationLink, view.LinkExpiresAt = created.Link, &created.LinkExpires
+	view, err := viewRecipient(r.Context(), scheme, store, realm, created.Recipient.ID)
+	if err != nil {
+		return nil, err
+	}
+	view.ActivationLink, view.LinkExpiresAt = created.Link, known(created.LinkExpires)
 	if !created.ManagementKey.IsZero() {
 		view.NewManagementKey = created.ManagementKey.Reveal()
 	}
@@ -128,69 +108,114 @@ func createRecipient(app *App, r *http.Request) (any, error) {
 }
 
 func showRecipient(app *App, r *http.Request) (any, error) {
-	_, store, realm, err := recipientCall(app, r)
+	scheme, store, realm, err := recipientCall(app, r)
 	if err != nil {
 		return nil, err
 	}
-	return viewRecipient(r.Context(), store, realm, r.PathValue("name"))
+	return viewRecipient(r.Context(), scheme, store, realm, r.PathValue("name"))
+}
+
+// recipientChange is what a request changes of a recipient; what it leaves out stays.
+type recipientChange struct {
+	NewName       *string           `json:"new_name"`
+	Comment       *string           `json:"comment"`
+	Owner         *string           `json:"owner"`
+	Properties    map[string]string `json:"properties"` // in place of all before
+	Grant         []string          `json:"grant"`
+	Ungrant       []string          `json:"ungrant"`
+	TokenLifetime *caddy.Duration   `json:"token_lifetime"`
+	NotAfter      clearableTime     `json:"not_after"` // null: no end
+	Networks      *[]string         `json:"networks"`  // in place of all before
+	Limits        struct {
+		Rate       *int `json:"rate"`
+		Burst      *int `json:"burst"`
+		Concurrent *int `json:"concurrent"`
+	} `json:"limits"` // 0: the site's
+	Disabled *bool `json:"disabled"`
+}
+
+// clearableTime is a time that a request can set, take away by null, or leave out.
+type clearableTime struct {
+	said bool
+	time.Time
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *clearableTime) UnmarshalJSON(data []byte) error {
+	c.said = true
+	if string(data) == "null" {
+		return nil
+	}
+	return json.Unmarshal(data, &c.Time)
+}
+
+// apply changes the recipient and says for the audit what was changed.
+func (c *recipientChange) apply(recipient *tokenstore.Recipient) (detail string, err error) {
+	var details []string
+	set(&recipient.Name, c.NewName, "name", &details)
+	set(&recipient.Comment, c.Comment, "comment", &details)
+	set(&recipient.Owner, c.Owner, "owner", &details)
+	set(&recipient.TokenLifetime, (*time.Duration)(c.TokenLifetime), "token lifetime", &details)
+	set(&recipient.Limits.Rate, c.Limits.Rate, "rate limit", &details)
+	set(&recipient.Limits.Burst, c.Limits.Burst, "burst limit", &details)
+	set(&recipient.Limits.Concurrent, c.Limits.Concurrent, "concurrent limit", &details)
+	set(&recipient.Networks, c.Networks, "networks", &details)
+	if c.Properties != nil {
+		recipient.Properties = c.Properties
+		details = append(details, "properties")
+	}
+	if c.NotAfter.said {
+		recipient.NotAfter = c.NotAfter.Time
+		details = append(details, "end")
+	}
+	if c.Disabled != nil {
+		recipient.Disabled = *c.Disabled
+		details = append(details, fmt.Sprintf("disabled: %t", *c.Disabled))
+	}
+	for _, gone := range c.Ungrant {
+		at := slices.IndexFunc(recipient.Grants, func(grant string) bool {
+			return tokenstore.FoldName(grant) == tokenstore.FoldName(gone)
+		})
+		if at < 0 {
+			return "", fmt.Errorf("%w: %q is not among the recipient's grants: %s", tokenstore.ErrInvalid, gone, strings.Join(recipient.Grants, ", "))
+		}
+		recipient.Grants = slices.Delete(recipient.Grants, at, at+1)
+		details = append(details, "ungranted "+gone)
+	}
+	recipient.Grants, err = delta.CheckGrants(append(recipient.Grants, c.Grant...))
+	for _, added := range c.Grant {
+		details = append(details, "granted "+added)
+	}
+	return strings.Join(details, "; "), err
+}
+
+// set changes a field, if the request says so.
+func set[T any](field, said *T, name string, details *[]string) {
+	if said != nil {
+		*field = *said
+		*details = append(*details, name)
+	}
 }
 
 func updateRecipient(app *App, r *http.Request) (any, error) {
-	var change struct {
-		NewName       *string         `json:"new_name"`
-		Comment       *string         `json:"comment"`
-		Grant         []string        `json:"grant"`
-		Ungrant       []string        `json:"ungrant"`
-		TokenLifetime *caddy.Duration `json:"token_lifetime"`
-		Disabled      *bool           `json:"disabled"`
-	}
-	_, store, realm, err := recipientCall(app, r)
+	var change recipientChange
+	scheme, store, realm, err := recipientCall(app, r)
 	if err != nil {
 		return nil, err
 	}
 	if err := readJSON(r, &change); err != nil {
 		return nil, err
 	}
-	recipient, err := store.ChangeRecipient(r.Context(), realm, r.PathValue("name"), actor(r), "updateRecipient",
-		func(recipient *tokenstore.Recipient) (string, error) {
-			var detail []string
-			if change.NewName != nil {
-				recipient.Name = *change.NewName
-				detail = append(detail, "name")
-			}
-			if change.Comment != nil {
-				recipient.Comment = *change.Comment
-				detail = append(detail, "comment")
-			}
-			if change.TokenLifetime != nil {
-				recipient.TokenLifetime = time.Duration(*change.TokenLifetime)
-				detail = append(detail, "token lifetime")
-			}
-			if change.Disabled != nil {
-				recipient.Disabled = *change.Disabled
-				detail = append(detail, fmt.Sprintf("disabled: %t", *change.Disabled))
-			}
-			for _, gone := range change.Ungrant {
-				at := slices.IndexFunc(recipient.Grants, func(grant string) bool {
-					return tokenstore.FoldName(grant) == tokenstore.FoldName(gone)
-				})
-				if at < 0 {
-					return "", fmt.Errorf("%w: %q is not among the recipient's grants: %s", tokenstore.ErrInvalid, gone, strings.Join(recipient.Grants, ", "))
-				}
-				recipient.Grants = slices.Delete(recipient.Grants, at, at+1)
-				detail = append(detail, "ungranted "+gone)
-			}
-			var err error
-			recipient.Grants, err = delta.CheckGrants(append(recipient.Grants, change.Grant...))
-			for _, added := range change.Grant {
-				detail = append(detail, "granted "+added)
-			}
-			return strings.Join(detail, "; "), err
-		})
+	if change.NotAfter.said && !change.NotAfter.IsZero() {
+		if err := validEnd(change.NotAfter.Time, store.Now()); err != nil {
+			return nil, err
+		}
+	}
+	recipient, err := store.ChangeRecipient(r.Context(), realm, r.PathValue("name"), actor(r), "updateRecipient", change.apply)
 	if err != nil {
 		return nil, err
 	}
-	view, err := viewRecipient(r.Context(), store, realm, recipient.Name)
+	view, err := viewRecipient(r.Context(), scheme, store, realm, recipient.ID)
 	if len(change.Ungrant) > 0 || change.Disabled != nil && *change.Disabled {
 		view.Notice = cannotRecall
 	}
@@ -224,11 +249,18 @@ func rotateRecipient(app *App, r *http.Request) (any, error) {
 		return nil, fmt.Errorf("%w: old_expires_in is missing: how long the tokens in use go on, such as \"24h\" or \"0s\"", tokenstore.ErrInvalid)
 	}
 	name := r.PathValue("name")
+	recipient, err := store.Recipient(r.Context(), realm, name)
+	if err != nil {
+		return nil, err
+	}
+	if recipient.Auth == tokenstore.Federation {
+		return nil, fmt.Errorf("%w: recipient %q presents tokens of its own identity provider, so there is nothing to rotate here; revoke refuses those issued until now", tokenstore.ErrInvalid, recipient.Name)
+	}
 	link, expires, err := scheme.Rotate(r.Context(), name, time.Duration(*order.OldExpiresIn), actor(r))
 	if err != nil {
 		return nil, err
 	}
-	view, err := viewRecipient(r.Context(), store, realm, name)
+	view, err := viewRecipient(r.Context(), scheme, store, realm, name)
 	view.ActivationLink, view.LinkExpiresAt = link, &expires
 	return view, err
 }
@@ -242,7 +274,7 @@ func revokeRecipient(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := viewRecipient(r.Context(), store, realm, recipient.Name)
+	view, err := viewRecipient(r.Context(), scheme, store, realm, recipient.Name)
 	view.Notice = cannotRecall
 	if scheme.SelfService(recipient) {
 		view.Notice += " The recipient can make itself a new token at the credentials API; disable it to prevent that."
@@ -266,7 +298,7 @@ func linkRecipient(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := viewRecipient(r.Context(), store, realm, name)
+	view, err := viewRecipient(r.Context(), scheme, store, realm, name)
 	view.ActivationLink, view.LinkExpiresAt = link, &expires
 	return view, err
 }
@@ -281,13 +313,13 @@ func setManagementKey(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := viewRecipient(r.Context(), store, realm, name)
+	view, err := viewRecipient(r.Context(), scheme, store, realm, name)
 	view.NewManagementKey = key.Reveal()
 	return view, err
 }
 
 func removeManagementKey(app *App, r *http.Request) (any, error) {
-	_, store, realm, err := recipientCall(app, r)
+	scheme, store, realm, err := recipientCall(app, r)
 	if err != nil {
 		return nil, err
 	}
@@ -295,7 +327,7 @@ func removeManagementKey(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewRecipient(r.Context(), store, realm, recipient.Name)
+	return viewRecipient(r.Context(), scheme, store, realm, recipient.Name)
 }
 
 func revokeRealm(app *App, r *http.Request) (any, error) {
@@ -307,39 +339,4 @@ func revokeRealm(app *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	return map[string]string{"revoked_realm": realm, "notice": cannotRecall}, nil
-}
-
-// viewRecipient reads a recipient and what it holds.
-func viewRecipient(ctx context.Context, store *tokenstore.Store, realm, name string) (recipientView, error) {
-	recipient, live, err := store.Credentials(ctx, realm, name)
-	if err != nil {
-		return recipientView{}, err
-	}
-	view := recipientView{
-		Name: recipient.Name, ID: recipient.ID, Realm: recipient.Realm, Comment: recipient.Comment,
-		Grants: append([]string{}, recipient.Grants...), TokenLifetime: int64(recipient.TokenLifetime / time.Second),
-		Disabled: recipient.Disabled, ManagementKey: len(recipient.ManagementKey) > 0,
-		CreatedAt: recipient.CreatedAt, UpdatedAt: recipient.UpdatedAt, Tokens: []credentialView{},
-	}
-	for _, c := range live {
-		item := credentialView{ID: c.Accessor, CreatedAt: c.CreatedAt()}
-		if c.Pending {
-			item.Status, item.ExpiresAt = "pending", c.Link.ExpiresAt
-			view.Tokens = append(view.Tokens, item)
-			continue
-		}
-		item.Status, item.ExpiresAt = tokenstore.StatusActive, c.Token.ExpiresAt
-		if c.Rotated() {
-			item.Status = string(tokenstore.Rotated)
-		}
-		use, err := store.LastUse(ctx, c.Accessor)
-		if err != nil {
-			return recipientView{}, err
-		}
-		if !use.At.IsZero() {
-			item.LastUsed, item.ClientIP, item.UserAgent = &use.At, use.ClientIP, use.UserAgent
-		}
-		view.Tokens = append(view.Tokens, item)
-	}
-	return view, nil
 }

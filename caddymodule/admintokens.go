@@ -2,8 +2,10 @@ package caddymodule
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -13,11 +15,13 @@ import (
 type tokenView struct {
 	ID        string     `json:"id"`
 	Status    string     `json:"status"` // "active", "rotated", "expired" or "revoked"
+	Kind      string     `json:"kind"`   // "bearer token", "client secret" or "access token"
+	Imported  bool       `json:"imported"`
 	Realm     string     `json:"realm"`
 	Recipient string     `json:"recipient"`
 	CreatedAt time.Time  `json:"created_at"`
 	IssuedAt  time.Time  `json:"issued_at"`
-	ExpiresAt time.Time  `json:"expires_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"` // none: never
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
 	LastUsed  *time.Time `json:"last_used_at,omitempty"`
 	ClientIP  string     `json:"client_ip,omitempty"`
@@ -28,14 +32,11 @@ type tokenView struct {
 func viewToken(info tokenstore.TokenInfo) tokenView {
 	view := tokenView{
 		ID: info.Accessor, Status: info.Status, Realm: info.Realm, Recipient: info.Recipient,
-		CreatedAt: info.CreatedAt, IssuedAt: info.IssuedAt, ExpiresAt: info.ExpiresAt,
-		ClientIP: info.Use.ClientIP, UserAgent: info.Use.UserAgent,
+		Kind: info.Kind.String(), Imported: info.Imported, CreatedAt: info.CreatedAt, IssuedAt: info.IssuedAt,
+		EndedAt: known(info.EndedAt), LastUsed: known(info.Use.At), ClientIP: info.Use.ClientIP, UserAgent: info.Use.UserAgent,
 	}
-	if !info.EndedAt.IsZero() {
-		view.EndedAt = &info.EndedAt
-	}
-	if !info.Use.At.IsZero() {
-		view.LastUsed = &info.Use.At
+	if !isEndless(&info.Token) {
+		view.ExpiresAt = &info.ExpiresAt
 	}
 	return view
 }
@@ -63,7 +64,7 @@ func showToken(app *App, r *http.Request) (any, error) {
 	}
 	info, err := backend.Store.TokenByAccessor(r.Context(), r.PathValue("accessor"))
 	if err != nil {
-		return nil, err
+		return nil, app.pendingLink(r, backend.Store, err)
 	}
 	return viewToken(info), nil
 }
@@ -75,11 +76,45 @@ func revokeToken(app *App, r *http.Request) (any, error) {
 	}
 	info, err := backend.Store.RevokeToken(r.Context(), r.PathValue("accessor"), actor(r))
 	if err != nil {
-		return nil, err
+		return nil, app.pendingLink(r, backend.Store, err)
 	}
 	view := viewToken(info)
 	view.Notice = cannotRecall
 	return view, nil
+}
+
+// errLinkWaits says that an id is not a token's yet.
+var errLinkWaits = errors.New("no token yet, but an activation link that waits")
+
+// maxLinkSearch is how many recipients of a realm are searched for a link by its id:
+// a link is found by its code only.
+const maxLinkSearch = 100 * pageSize
+
+// pendingLink looks for the id of a token that was not found among the links that
+// wait, and returns what is to be told.
+func (a *App) pendingLink(r *http.Request, store *tokenstore.Store, err error) error {
+	if !errors.Is(err, tokenstore.ErrNotFound) {
+		return err
+	}
+	id := r.PathValue("accessor")
+	for _, scheme := range a.schemes() {
+		after := ""
+		for range maxLinkSearch / pageSize {
+			recipients, next, searchErr := store.Recipients(r.Context(), scheme.Realm(), after, pageSize)
+			if searchErr != nil {
+				return searchErr
+			}
+			for _, recipient := range recipients {
+				if slices.ContainsFunc(recipient.Slots, func(s tokenstore.Slot) bool { return s.Pending && s.Accessor == id }) {
+					return fmt.Errorf("%w: %q is for recipient %q of realm %q; its token is made when it is used, and revoking the recipient ends it", errLinkWaits, id, recipient.Name, recipient.Realm)
+				}
+			}
+			if after = next; after == "" {
+				break
+			}
+		}
+	}
+	return err
 }
 
 // auditView is one administrative change.

@@ -1,10 +1,12 @@
 package caddymodule
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -41,9 +43,11 @@ type App struct {
 	backend atomic.Pointer[schemes.Backend]
 	logger  *zap.Logger
 	ctx     caddy.Context
+	surveys *surveyor // nil before Start
 
 	mu     sync.Mutex
 	realms map[realmKey]*realmEntry
+	admins []*AdminSite
 }
 
 // realmKey names a realm of one scheme.
@@ -96,15 +100,32 @@ func (a *App) Start() error {
 	if err := checkGates(a.ctx); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
-	if _, err := a.open(context.Background()); err != nil {
+	if err := a.checkAdminSites(); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
+	backend, err := a.open(context.Background())
+	if err != nil {
+		return fmt.Errorf("gatehouse: %w", err)
+	}
+	a.mu.Lock()
+	for key := range a.realms {
+		backend.Issuers.Follow(key.realm)
+	}
+	a.mu.Unlock()
 	warnOfAccessLogs(a.ctx, a.logger)
+	a.warnOfUpstreamTokens(context.Background())
+	a.surveys = startSurveys(a, &processMetrics.surveys, nil)
 	return nil
 }
 
-// Stop does nothing: requests of this configuration may still be running.
-func (*App) Stop() error { return nil }
+// Stop ends what runs in the background, and no more: requests of this configuration
+// may still be running.
+func (a *App) Stop() error {
+	if a.surveys != nil {
+		a.surveys.Stop()
+	}
+	return nil
+}
 
 // Cleanup lets go of the store. It closes once no configuration holds it; a
 // request that is still running then gets an error, and is refused.
@@ -143,12 +164,43 @@ func (a *App) register(site, settings string, scheme schemes.Scheme) error {
 	key := realmKey{scheme.Name(), scheme.Realm()}
 	if first, ok := a.realms[key]; ok {
 		if first.settings != settings {
-			return fmt.Errorf("realm %q has other settings at %s; sites of one realm must have the same, or name a realm of their own with the option realm", key.realm, first.site)
+			return fmt.Errorf("realm %q has another %s at %s; sites of one realm must have the same settings, or name a realm of their own with the option realm",
+				key.realm, strings.Join(differing(first.settings, settings), " and "), first.site)
 		}
 		return nil
 	}
 	a.realms[key] = &realmEntry{site: site, settings: settings, scheme: scheme}
 	return nil
+}
+
+// differing are the options that two settings, as JSON objects, do not agree on. It
+// names no values: some are secrets.
+func differing(a, b string) []string {
+	var left, right map[string]json.RawMessage
+	if json.Unmarshal([]byte(a), &left) != nil || json.Unmarshal([]byte(b), &right) != nil {
+		return []string{"setting"}
+	}
+	var names []string
+	for _, pair := range []struct{ from, to map[string]json.RawMessage }{{left, right}, {right, left}} {
+		for name, value := range pair.from {
+			if other, ok := pair.to[name]; (!ok || !bytes.Equal(value, other)) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// schemes returns the schemes of all realms.
+func (a *App) schemes() []schemes.Scheme {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := make([]schemes.Scheme, 0, len(a.realms))
+	for _, entry := range a.realms {
+		all = append(all, entry.scheme)
+	}
+	return all
 }
 
 // errUnknownRealm names the realms there are.

@@ -57,6 +57,8 @@ func (p *passage) record(took time.Duration) {
 // own that was no refusal counts as allowed.
 func (p *passage) outcome() (decision, reason string) {
 	switch {
+	case p.decided && !p.call.Decision.Allow && p.call.Denial != nil:
+		return denied, string(p.call.Denial.Reason)
 	case p.decided && !p.call.Decision.Allow:
 		return denied, p.call.Decision.Reason.String()
 	case p.refusal != nil && p.call.Decision.Allow:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -18,7 +19,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
-		Usage: "recipient|token …",
+		Usage: "recipient|token|admin|import …",
 		Short: "Manages the recipients and tokens of a running gateway",
 		Long: `
 Manages the recipients and tokens of a running gateway, over Caddy's admin
@@ -35,7 +36,7 @@ they are made; a link until it is used.`,
 			flags.StringVarP(&c.adapter, "adapter", "a", "", "The name of the adapter of that file")
 			flags.BoolVar(&c.json, "json", false, "Print JSON")
 			cmd.SilenceUsage = true
-			cmd.AddCommand(recipientCommand(c), tokenCommand(c))
+			cmd.AddCommand(recipientCommand(c), tokenCommand(c), adminCommand(c), importCommand(c))
 		},
 	})
 }
@@ -74,15 +75,32 @@ func (c *client) call(method, path string, body, answer any) error {
 			var said struct {
 				Error string `json:"error"`
 			}
+			refused := &serverError{text: "the server answered with status " + match[1]}
+			refused.status, _ = strconv.Atoi(match[1])
 			if json.Unmarshal([]byte(match[2]), &said) == nil && said.Error != "" {
-				return errors.New(said.Error)
+				refused.text = said.Error
 			}
-			return fmt.Errorf("the server answered with status %s", match[1])
+			return refused
 		}
 		return fmt.Errorf("%w (is the server running, and is %s its admin address? --address names another)", err, address)
 	}
 	defer response.Body.Close()
 	return json.NewDecoder(response.Body).Decode(answer)
+}
+
+// serverError is what the server says of a request that it refuses or that fails.
+type serverError struct {
+	status int
+	text   string
+}
+
+func (e *serverError) Error() string { return e.text }
+
+// isRefusal tells whether the server understood a request and refused it, so that
+// other requests may well succeed.
+func isRefusal(err error) bool {
+	refused, ok := errors.AsType[*serverError](err)
+	return ok && refused.status < http.StatusInternalServerError
 }
 
 // print writes an answer as JSON, or as the given table.

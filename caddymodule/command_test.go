@@ -21,6 +21,7 @@ import (
 //
 //	fetch LINK-FILE PROFILE   follows the link in a file and keeps the answer
 //	shares PROFILE STATUS     lists the shares with a profile's token
+//	                          (SITE in it is the site's address)
 //	keep FILE FIELD           keeps a field of the JSON in stdout as a file
 //	hides FILE…               fails if stdout, stderr or the server's log tell what a file holds
 func TestCommands(t *testing.T) {
@@ -93,6 +94,7 @@ func startServer(env *testscript.Env) error {
 	}
 	defer log.Close()
 	env.Setenv("ADMIN", admin)
+	env.Setenv("SITE", site)
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("UPSTREAM_TOKEN", "upstream-secret")
 
@@ -162,7 +164,7 @@ func shares(ts *testscript.TestScript, _ bool, args []string) {
 		BearerToken string `json:"bearerToken"`
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &profile))
-	r, err := http.NewRequest(http.MethodGet, profile.Endpoint+"/shares", nil)
+	r, err := http.NewRequest(http.MethodGet, strings.Replace(profile.Endpoint, "SITE", ts.Getenv("SITE"), 1)+"/shares", nil)
 	ts.Check(err)
 	r.Header.Set("Authorization", "Bearer "+profile.BearerToken)
 	r.Header.Set("User-Agent", "script/1")

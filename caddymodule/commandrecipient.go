@@ -32,7 +32,7 @@ once through an activation link, and grants that say what it may read:
 	cmd.PersistentFlags().StringVar(&r.realm, "realm", "default", "The realm that owns the recipient")
 	cmd.AddCommand(
 		r.createCommand(), r.listCommand(), r.showCommand(), r.updateCommand(),
-		r.grantCommand(), r.ungrantCommand(), r.rotateCommand(), r.linkCommand(), r.managementKeyCommand(),
+		r.grantCommand(), r.ungrantCommand(), r.rotateCommand(), r.linkCommand(), r.managementKeyCommand(), r.usageCommand(), r.federationCommand(),
 		r.changeCommand("revoke NAME", "End every token and pending link at once; grants stay", http.MethodPost, "/revoke", nil),
 		r.changeCommand("disable NAME", "Refuse every call of a recipient until enable", http.MethodPatch, "", map[string]any{"disabled": true}),
 		r.changeCommand("enable NAME", "Accept calls of a disabled recipient again", http.MethodPatch, "", map[string]any{"disabled": false}),
@@ -68,60 +68,6 @@ func (r *recipients) changeCommand(use, short, method, action string, body any) 
 	}
 }
 
-func (r *recipients) createCommand() *cobra.Command {
-	var (
-		grants        []string
-		comment, life string
-		managementKey bool
-	)
-	cmd := &cobra.Command{
-		Use:   "create NAME",
-		Short: "Create a recipient and print its activation link, once",
-		Example: `  caddy gatehouse recipient create acme --grant sales
-  caddy gatehouse recipient create acme --grant finance/reports/q3 --token-lifetime 30d`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			body := map[string]any{"name": args[0], "comment": comment, "grants": grants, "management_key": managementKey}
-			if life != "" {
-				d, err := lifetime("token-lifetime", life)
-				if err != nil {
-					return err
-				}
-				body["token_lifetime"] = d.String()
-			}
-			return r.one(cmd, http.MethodPost, r.path("", ""), body)
-		},
-	}
-	cmd.Flags().StringArrayVar(&grants, "grant", nil, "What it may read: share, share/schema or share/schema/table; may be repeated")
-	cmd.Flags().StringVar(&comment, "comment", "", "A note for operators")
-	cmd.Flags().StringVar(&life, "token-lifetime", "", "How long its tokens live, such as 30d. Default: the site's")
-	cmd.Flags().BoolVar(&managementKey, "management-key", false, "Make a key for the credentials API, and print it once")
-	return cmd
-}
-
-func (r *recipients) listCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List recipients", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			all := []recipientView{}
-			for after := ""; ; {
-				var page struct {
-					Recipients []recipientView `json:"recipients"`
-					Next       string          `json:"next"`
-				}
-				if err := r.call(http.MethodGet, r.path("", "?after="+url.QueryEscape(after)), nil, &page); err != nil {
-					return err
-				}
-				all = append(all, page.Recipients...)
-				if after = page.Next; after == "" {
-					break
-				}
-			}
-			return r.print(cmd, all, recipientTable(all))
-		},
-	}
-}
-
 func (r *recipients) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME", Short: "Show a recipient, its grants and its tokens", Args: cobra.ExactArgs(1),
@@ -129,34 +75,6 @@ func (r *recipients) showCommand() *cobra.Command {
 			return r.one(cmd, http.MethodGet, r.path(args[0], ""), nil)
 		},
 	}
-}
-
-func (r *recipients) updateCommand() *cobra.Command {
-	var name, comment, life string
-	cmd := &cobra.Command{
-		Use: "update NAME", Short: "Change a recipient's name, comment or token lifetime", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			body := map[string]any{}
-			if cmd.Flags().Changed("name") {
-				body["new_name"] = name
-			}
-			if cmd.Flags().Changed("comment") {
-				body["comment"] = comment
-			}
-			if cmd.Flags().Changed("token-lifetime") {
-				d, err := lifetime("token-lifetime", life)
-				if err != nil {
-					return err
-				}
-				body["token_lifetime"] = d.String()
-			}
-			return r.one(cmd, http.MethodPatch, r.path(args[0], ""), body)
-		},
-	}
-	cmd.Flags().StringVar(&name, "name", "", "The new name")
-	cmd.Flags().StringVar(&comment, "comment", "", "A note for operators")
-	cmd.Flags().StringVar(&life, "token-lifetime", "", "How long tokens made from now on live; 0s: as the site says")
-	return cmd
 }
 
 func (r *recipients) grantCommand() *cobra.Command {
@@ -177,29 +95,6 @@ func (r *recipients) ungrantCommand() *cobra.Command {
 			return r.one(cmd, http.MethodPatch, r.path(args[0], ""), map[string]any{"ungrant": args[1:]})
 		},
 	}
-}
-
-func (r *recipients) rotateCommand() *cobra.Command {
-	var oldExpiresIn string
-	cmd := &cobra.Command{
-		Use:   "rotate NAME --old-expires-in DURATION",
-		Short: "Make a new activation link, and let the tokens in use end",
-		Long: `
-Makes a new activation link, and prints it. The token in use goes on for at most
-the given time; 0s ends it at once. A link that was never used is replaced.`,
-		Example: `  caddy gatehouse recipient rotate acme --old-expires-in 24h`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := lifetime("old-expires-in", oldExpiresIn)
-			if err != nil {
-				return err
-			}
-			return r.one(cmd, http.MethodPost, r.path(args[0], "/rotate"), map[string]any{"old_expires_in": d.String()})
-		},
-	}
-	cmd.Flags().StringVar(&oldExpiresIn, "old-expires-in", "", "How long the tokens in use go on at most, such as 24h or 0s")
-	_ = cmd.MarkFlagRequired("old-expires-in")
-	return cmd
 }
 
 func (r *recipients) linkCommand() *cobra.Command {

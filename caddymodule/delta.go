@@ -41,12 +41,45 @@ type Delta struct {
 
 	// What the GET of an activation link does: `page_or_json` shows a page to
 	// browsers and delivers the credential file to programs, `page` always shows
-	// the page, whose button delivers the file. Default: `page_or_json`.
+	// the page, whose button delivers the file. The endpoints that programs use
+	// instead of the link, below `/api/2.1/unity-catalog/public`, deliver in both
+	// cases: what previews links never calls them. Default: `page_or_json`.
 	Activation string `json:"activation,omitempty"`
+
+	// Where OAuth clients get their access tokens. Default: `/oauth/token`.
+	TokenEndpoint string `json:"token_endpoint,omitempty"`
+
+	// How long an access token of that endpoint lives, 1 minute to 24 hours, but
+	// never beyond the client's secret. Clients of Delta Sharing fetch a new one for
+	// every call once less than ten minutes are left. Default: 1h.
+	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
+
+	// How many calls a second a recipient may make in the long run, if it has no
+	// limit of its own. The defaults leave room for clients in regular use, which
+	// poll (Spark's streaming every 10 seconds and query, Snowflake every 30
+	// seconds), and repeat at once what was refused. -1: no limit. Default: 50.
+	RateLimit int `json:"rate_limit,omitempty"`
+
+	// How many calls it may make at once, after a pause. Default: four times the
+	// rate limit, so 200.
+	RateBurst int `json:"rate_burst,omitempty"`
+
+	// How many calls of a recipient are answered at a time, if it has no limit of
+	// its own. -1: no limit. Default: 64.
+	ConcurrentLimit int `json:"concurrent_limit,omitempty"`
 
 	// How many valid tokens a recipient may hold. Default: 2, which is also the
 	// least.
 	MaxTokens int `json:"max_tokens,omitempty"`
+
+	// How many items of a listing the server behind is asked for at a time, up to
+	// 10000; also the most that a page has. It must not be above the server's own
+	// limit. Default: 500, the reference server's.
+	PageSize int `json:"page_size,omitempty"`
+
+	// Whether listings are without `location`, `auxiliaryLocations` and the access
+	// mode `dir`, which tell where tables lie in their storage. Default: false.
+	StripLocations bool `json:"strip_locations,omitempty"`
 
 	// The realm that owns the recipients. Sites of one realm share them and must
 	// have the same settings. Default: `default`.
@@ -103,6 +136,14 @@ func (d *Delta) Provision(caddy.Context) error {
 	setDefault(&d.ActivationLifetime, caddy.Duration(delta.DefaultActivationLifetime))
 	setDefault(&d.Activation, activationPageOrJSON)
 	setDefault(&d.MaxTokens, delta.DefaultMaxTokens)
+	setDefault(&d.TokenEndpoint, delta.DefaultTokenEndpoint)
+	setDefault(&d.AccessTokenLifetime, caddy.Duration(delta.DefaultAccessTokenLifetime))
+	setDefault(&d.RateLimit, delta.DefaultLimits.Rate)
+	if d.RateLimit > 0 {
+		setDefault(&d.RateBurst, burstFactor*d.RateLimit)
+	}
+	setDefault(&d.ConcurrentLimit, delta.DefaultLimits.Concurrent)
+	setDefault(&d.PageSize, delta.DefaultPageSize)
 	setDefault(&d.Realm, "default")
 	d.config = delta.Config{
 		Realm:              d.Realm,
@@ -111,6 +152,12 @@ func (d *Delta) Provision(caddy.Context) error {
 		TokenLifetime:      time.Duration(d.TokenLifetime),
 		ActivationLifetime: time.Duration(d.ActivationLifetime),
 		MaxTokens:          d.MaxTokens,
+		TokenEndpoint:      d.TokenEndpoint,
+		Limits:             schemes.Limits{Rate: limit(d.RateLimit), Burst: d.RateBurst, Concurrent: limit(d.ConcurrentLimit)},
+
+		AccessTokenLifetime: time.Duration(d.AccessTokenLifetime),
+		PageSize:            d.PageSize,
+		StripLocations:      d.StripLocations,
 	}
 	switch d.Activation {
 	case activationPageOrJSON:
@@ -130,6 +177,20 @@ func (d *Delta) Provision(caddy.Context) error {
 		return d.provisionCredentialsAPI()
 	}
 	return nil
+}
+
+// noLimit is what a limit that is off is in JSON, where 0 is the default.
+const noLimit = -1
+
+// burstFactor is how much more than the rate a burst may be, unless it is given.
+const burstFactor = 4
+
+// limit is a limit of the configuration as the scheme has it.
+func limit(n int) int {
+	if n == noLimit {
+		return 0
+	}
+	return n
 }
 
 // Values of the option activation.
@@ -200,6 +261,12 @@ func setDefault[T comparable](option *T, value T) {
 //		activation_lifetime <duration>
 //		activation          page_or_json|page
 //		max_tokens          <number>
+//		token_endpoint      <path>
+//		access_token_lifetime <duration>
+//		rate_limit          <calls a second> [<burst>]|off
+//		concurrent_limit    <number>|off
+//		page_size           <number>
+//		strip_locations
 //		realm               <name>
 //		credentials_api     <path> {
 //			issuer          <url>
@@ -233,6 +300,18 @@ func (d *Delta) UnmarshalCaddyfile(tokens *caddyfile.Dispenser) error {
 			err = o.text(&d.Activation)
 		case "max_tokens":
 			err = o.number(&d.MaxTokens)
+		case "token_endpoint":
+			err = o.text(&d.TokenEndpoint)
+		case "access_token_lifetime":
+			err = o.duration(&d.AccessTokenLifetime)
+		case "rate_limit":
+			err = o.limits(&d.RateLimit, &d.RateBurst)
+		case "concurrent_limit":
+			err = o.limits(&d.ConcurrentLimit)
+		case "page_size":
+			err = o.number(&d.PageSize)
+		case "strip_locations":
+			err = o.flag(&d.StripLocations)
 		case "realm":
 			err = o.text(&d.Realm)
 		case "credentials_api":

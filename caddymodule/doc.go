@@ -15,6 +15,7 @@
 //	delta.go, issuerpool.go           the delta scheme as configuration, and its issuer
 //	caddyfile.go, options.go          directive and global option
 //	admin.go, adminrecipients.go, admintokens.go   what operators do, as HTTP
+//	adminsite*.go                     administration as Databricks' clients speak it
 //	command*.go                       the same as commands
 //	audit.go, metrics.go, redact.go, accesslog.go, processlog.go
 //	                                  what is told of a decision, and what is not

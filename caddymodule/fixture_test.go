@@ -94,20 +94,33 @@ type gateway struct {
 // answered by an empty listing.
 func startGateway(t *testing.T) *gateway {
 	t.Helper()
-	directory := filepath.Join(t.TempDir(), "store")
-	run(t, config(t, storeApp(directory)+","+httpApp(`{"handle": [`+
+	return startGatewayWith(t, httpApp(`{"handle": [`+
 		gateJSON("the site", `, "credentials_api": {"path": "/dds-tokens"}`)+`,
-		{"handler": "static_response", "body": "{\"items\":[]}"}]}`)))
-	app, err := caddy.ActiveContext().App("http")
-	if err != nil {
-		t.Fatal(err)
-	}
+		{"handler": "static_response", "body": "{\"items\":[]}"}]}`))
+}
+
+// startGatewayWith runs a gateway with an http app of which the server srv has the
+// realm default.
+func startGatewayWith(t *testing.T, httpApp string) *gateway {
+	t.Helper()
+	directory := filepath.Join(t.TempDir(), "store")
+	run(t, config(t, storeApp(directory)+","+httpApp))
 	ours, err := runningApp()
 	if err != nil {
 		t.Fatal(err)
 	}
 	admin, logs := adminHandler(t)
-	return &gateway{t: t, site: app.(*caddyhttp.App).Servers["srv"], admin: admin, logs: logs, app: ours, stores: directory}
+	return &gateway{t: t, site: serverNamed(t, "srv"), admin: admin, logs: logs, app: ours, stores: directory}
+}
+
+// serverNamed is a server of the running configuration.
+func serverNamed(t *testing.T, name string) http.Handler {
+	t.Helper()
+	app, err := caddy.ActiveContext().App("http")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app.(*caddyhttp.App).Servers[name]
 }
 
 // adminHandler serves the admin API as Caddy's admin endpoint does.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -57,6 +58,8 @@ type Gate struct {
 	logger  *zap.Logger
 	audit   *zap.Logger
 	metrics *metrics
+	// composing is how long answers may be read for one request; 0: composeTime.
+	composing time.Duration
 }
 
 // identityNames are the names of the identity headers.

@@ -10,9 +10,10 @@ import (
 )
 
 // checkGates refuses a configuration in which a gate stands behind another: the
-// first swaps the credential, and the second would judge the server's own. Only
-// what is certain is an error here, so that sites with a gate in each of several
-// `handle` blocks load; what else meets a second gate is refused as a request.
+// first swaps the credential, and the second would judge the server's own. The
+// administration API counts as a gate, since it lets nothing pass. Only what is
+// certain is an error here, so that sites with a gate in each of several `handle`
+// blocks load; what else meets a second gate is refused as a request.
 func checkGates(ctx caddy.Context) error {
 	app, err := ctx.AppIfConfigured("http")
 	if err != nil {
@@ -20,7 +21,7 @@ func checkGates(ctx caddy.Context) error {
 	}
 	servers := app.(*caddyhttp.App).Servers
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
-		if _, err := followGates(servers[name].Routes, nil); err != nil {
+		if _, err := followGates(servers[name].Routes, ""); err != nil {
 			return err
 		}
 	}
@@ -29,21 +30,22 @@ func checkGates(ctx caddy.Context) error {
 
 // followGates goes through routes as a request does that has passed a gate, or
 // none. It returns the gate that such a request has passed in any case behind
-// them, or none.
-func followGates(routes caddyhttp.RouteList, passed *Gate) (*Gate, error) {
+// them, or none. A gate is told by its directive and site.
+func followGates(routes caddyhttp.RouteList, passed string) (string, error) {
 	for _, route := range routes {
 		inRoute := passed
 		for _, handler := range route.Handlers {
 			switch h := handler.(type) {
-			case *Gate:
-				if inRoute != nil {
-					return nil, fmt.Errorf("the gatehouse directive at %s stands behind the one at %s; a request passes one gate", h.Site, inRoute.Site)
+			case *Gate, *AdminSite:
+				gate := directiveOf(h)
+				if inRoute != "" {
+					return "", fmt.Errorf("%s stands behind %s; a request passes one gate", gate, inRoute)
 				}
-				inRoute = h
+				inRoute = gate
 			case *caddyhttp.Subroute:
 				var err error
 				if inRoute, err = followGates(h.Routes, inRoute); err != nil {
-					return nil, err
+					return "", err
 				}
 			}
 		}
@@ -55,12 +57,20 @@ func followGates(routes caddyhttp.RouteList, passed *Gate) (*Gate, error) {
 	return passed, nil
 }
 
+// directiveOf tells a gate by its directive and site.
+func directiveOf(gate any) string {
+	if admin, ok := gate.(*AdminSite); ok {
+		return "the " + adminDirective + " directive at " + admin.Site
+	}
+	return "the gatehouse directive at " + gate.(*Gate).Site
+}
+
 // hasGate tells whether a gate stands somewhere in the routes.
 func hasGate(routes caddyhttp.RouteList) bool {
 	for _, route := range routes {
 		for _, handler := range route.Handlers {
 			switch h := handler.(type) {
-			case *Gate:
+			case *Gate, *AdminSite:
 				return true
 			case *caddyhttp.Subroute:
 				if hasGate(h.Routes) {

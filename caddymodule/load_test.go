@@ -128,12 +128,30 @@ func TestSitesOfOneRealmAgree(t *testing.T) {
 			if err == nil {
 				t.Fatal("it loads: one recipient has two truths")
 			}
-			for _, site := range []string{"site-a", "site-b", `"default"`} {
-				if !strings.Contains(err.Error(), site) {
-					t.Errorf("the error does not name %s: %v", site, err)
+			option := "token_lifetime"
+			if strings.Contains(tc.name, "API") {
+				option = "credentials_api"
+			}
+			for _, named := range []string{"site-a", "site-b", `"default"`, "another " + option + " at"} {
+				if !strings.Contains(err.Error(), named) {
+					t.Errorf("the error does not name %s: %v", named, err)
 				}
 			}
 		})
+	}
+}
+
+func TestOptionsThatDifferAreNamedWithoutTheirValues(t *testing.T) {
+	for want, pair := range map[string][2]string{
+		"":               {`{"a":1}`, `{"a":1}`},
+		"a":              {`{"a":1}`, `{"a":2}`},
+		"a b":            {`{"b":"secret"}`, `{"a":{"x":1}}`},
+		"upstream_token": {`{"a":1,"upstream_token":"x"}`, `{"a":1,"upstream_token":"y"}`},
+		"setting":        {`no JSON`, `{}`},
+	} {
+		if got := strings.Join(differing(pair[0], pair[1]), " "); got != want {
+			t.Errorf("%v: got %q, want %q", pair, got, want)
+		}
 	}
 }
 

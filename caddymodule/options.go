@@ -7,7 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// options reads the single-valued options of one block, each at most once.
+// options reads the options of one block that have a value or none, each at most once.
 type options struct {
 	tokens *caddyfile.Dispenser
 	seen   map[string]bool
@@ -31,6 +31,20 @@ func (o *options) text(value *string) error {
 	if o.tokens.NextArg() {
 		return o.tokens.Errf("option %s takes one value", name)
 	}
+	return nil
+}
+
+// flag is an option without an argument.
+func (o *options) flag(value *bool) error {
+	name := o.tokens.Val()
+	if o.seen[name] {
+		return o.tokens.Errf("option %s is given twice", name)
+	}
+	o.seen[name] = true
+	if o.tokens.NextArg() {
+		return o.tokens.Errf("option %s takes no value", name)
+	}
+	*value = true
 	return nil
 }
 
@@ -59,5 +73,32 @@ func (o *options) number(value *int) error {
 		return o.tokens.Errf("option %s: %q is not a whole number above zero", name, text)
 	}
 	*value = n
+	return nil
+}
+
+// limits takes up to as many numbers as there are values, or the word off.
+func (o *options) limits(values ...*int) error {
+	name := o.tokens.Val()
+	if o.seen[name] {
+		return o.tokens.Errf("option %s is given twice", name)
+	}
+	o.seen[name] = true
+	arguments := o.tokens.RemainingArgs()
+	switch {
+	case len(arguments) == 0:
+		return o.tokens.Errf("option %s needs a value", name)
+	case len(arguments) > len(values):
+		return o.tokens.Errf("option %s takes %d at most", name, len(values))
+	case len(arguments) == 1 && arguments[0] == "off":
+		*values[0] = noLimit
+		return nil
+	}
+	for i, argument := range arguments {
+		n, err := strconv.Atoi(argument)
+		if err != nil || n < 1 {
+			return o.tokens.Errf("option %s: %q is neither a whole number above zero nor off", name, argument)
+		}
+		*values[i] = n
+	}
 	return nil
 }

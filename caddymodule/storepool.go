@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -71,12 +72,20 @@ func (p *pooledStore) open() (*schemes.Backend, error) {
 		return p.backend, nil
 	}
 	logger := newProcessLog("gatehouse.store")
+	pool, err := keyring.NewPool(keyring.PoolOptions{Logger: newProcessLog("gatehouse.issuer")})
+	if err != nil {
+		return nil, err
+	}
 	driver, err := p.module.Open(logger)
 	if err != nil {
+		pool.Close()
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
 	store := tokenstore.New(driver, tokenstore.Options{})
-	backend := &schemes.Backend{Store: store, Identities: schemes.NewIdentityCache(store, 0)}
+	backend := &schemes.Backend{
+		Store: store, Identities: schemes.NewIdentityCache(store, 0), Limiter: schemes.NewLimiter(0, nil),
+		Issuers: schemes.NewIssuers(store, pool, newProcessLog("gatehouse.issuer")),
+	}
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -101,6 +110,7 @@ func (p *pooledStore) Destruct() error {
 		return nil
 	}
 	p.stop()
+	p.backend.Issuers.Close()
 	p.backend.Identities.Close()
 	return p.backend.Store.Close()
 }

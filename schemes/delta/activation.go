@@ -35,8 +35,7 @@ func (s *Scheme) serveActivation(w http.ResponseWriter, call *schemes.Call) erro
 		}
 		// HEAD never consumes: link checkers use it.
 		if r.Method == http.MethodHead || s.config.PageOnly || wantsPage(r) {
-			call.Action = "getActivationUrlInfo"
-			return s.showPage(w, r, code)
+			return s.showPage(w, call, code)
 		}
 		return s.deliver(w, call, code)
 	case http.MethodPost:
@@ -79,30 +78,64 @@ func wantsPage(r *http.Request) bool {
 	return false
 }
 
-// showPage shows the page of a link and consumes nothing.
-func (s *Scheme) showPage(w http.ResponseWriter, r *http.Request, code secret.Token) error {
-	backend, err := s.open(r.Context())
+// usableLink returns a link that can be used by the caller. To others it tells
+// nothing, neither for whom the link is nor that it is one.
+func (s *Scheme) usableLink(ctx context.Context, call *schemes.Call, code secret.Token) (*schemes.Backend, tokenstore.LinkInfo, error) {
+	backend, err := s.open(ctx)
 	if err != nil {
-		return schemes.Unavailable(err)
+		return nil, tokenstore.LinkInfo{}, schemes.Unavailable(err)
 	}
-	info, err := backend.Store.Link(r.Context(), s.config.Realm, code.Digest())
+	info, err := backend.Store.Link(ctx, s.config.Realm, code.Digest())
+	if disabled := (*tokenstore.DisabledError)(nil); errors.As(err, &disabled) {
+		info.Recipient = disabled.Recipient
+	} else if err != nil {
+		return nil, tokenstore.LinkInfo{}, linkRefusal(err)
+	}
+	if elsewhere := mayCallFrom(&info.Recipient, call.ClientIP); elsewhere != nil {
+		return nil, tokenstore.LinkInfo{}, elsewhere
+	}
 	if err != nil {
-		return linkRefusal(err)
+		return nil, tokenstore.LinkInfo{}, linkRefusal(err)
+	}
+	return backend, info, nil
+}
+
+// mayCallFrom refuses callers outside of a recipient's networks.
+func mayCallFrom(recipient *tokenstore.Recipient, clientIP string) error {
+	networks, err := recipient.Prefixes()
+	switch {
+	case err != nil:
+		return schemes.Unavailable(err)
+	case len(networks) > 0 && !schemes.Within(networks, clientIP):
+		return schemes.AddressRefused()
+	}
+	return nil
+}
+
+// showPage shows the page of a link and consumes nothing.
+func (s *Scheme) showPage(w http.ResponseWriter, call *schemes.Call, code secret.Token) error {
+	call.Action = "getActivationUrlInfo"
+	backend, info, err := s.usableLink(call.Request.Context(), call, code)
+	if err != nil {
+		return err
 	}
 	var page bytes.Buffer
 	if err := pages.Activation(&page, web.Activation{
-		Recipient: info.Recipient.Name,
-		Sharer:    s.config.sharer(),
-		ExpiresAt: info.Link.ExpiresAt,
-		Code:      code.Reveal(),
-		Action:    ActivationPath,
+		Recipient:  info.Recipient.Name,
+		Sharer:     s.config.sharer(),
+		Shares:     sharesOf(info.Recipient.Grants),
+		ExpiresAt:  info.Link.ExpiresAt,
+		WorksUntil: worksUntil(info, backend.Store.Now(), s.config.TokenLifetime),
+		OAuth:      info.Recipient.Auth == tokenstore.ClientCredentials,
+		Code:       code.Reveal(),
+		Action:     ActivationPath,
 	}); err != nil {
 		return err
 	}
 	return writePage(w, http.StatusOK, page.Bytes())
 }
 
-// deliver uses the link: it mints the token and sends the profile. Of two
+// deliver uses the link: it mints the credential and sends the profile. Of two
 // callers at once, exactly one gets here past Activate.
 func (s *Scheme) deliver(w http.ResponseWriter, call *schemes.Call, code secret.Token) error {
 	call.Action = "retrieveRecipientToken"
@@ -112,12 +145,19 @@ func (s *Scheme) deliver(w http.ResponseWriter, call *schemes.Call, code secret.
 	// A caller that leaves must not leave a used link without a delivered token
 	// more often than the network makes unavoidable.
 	ctx := context.WithoutCancel(call.Request.Context())
-	backend, err := s.open(ctx)
+	// Networks and kind are those of the recipient as it is now. A list that changes
+	// before the link is used is judged again when the credential is; the kind never
+	// changes.
+	backend, info, err := s.usableLink(ctx, call, code)
 	if err != nil {
-		return schemes.Unavailable(err)
+		return err
 	}
-	token := secret.New(secret.DeltaToken)
-	holder, err := backend.Store.Activate(ctx, s.config.Realm, code.Digest(), token.Digest(), s.config.TokenLifetime)
+	kind, prefix := info.Recipient.CredentialKind(), secret.DeltaToken
+	if kind == tokenstore.ClientSecret {
+		prefix = secret.ClientSecret
+	}
+	minted := secret.New(prefix)
+	holder, err := backend.Store.Activate(ctx, s.config.Realm, code.Digest(), minted.Digest(), kind, s.config.TokenLifetime)
 	if err != nil {
 		return linkRefusal(err)
 	}
@@ -125,9 +165,13 @@ func (s *Scheme) deliver(w http.ResponseWriter, call *schemes.Call, code secret.
 		Scheme: s.Name(), Realm: s.config.Realm, Kind: kindRecipient,
 		Subject: holder.Recipient.ID, Name: holder.Recipient.Name, Accessor: holder.Token.Accessor,
 	}
+	var file any = newProfile(&s.config, minted.Reveal(), holder.Token.ExpiresAt)
+	if kind == tokenstore.ClientSecret {
+		file = newClientProfile(&s.config, holder.Recipient.ID, minted.Reveal())
+	}
 	web.SecurityHeaders(w.Header())
 	w.Header().Set("Content-Disposition", `attachment; filename="`+ProfileFilename+`"`)
-	writeJSON(w, http.StatusOK, "application/json; charset=utf-8", newProfile(&s.config, token.Reveal(), holder.Token.ExpiresAt))
+	writeJSON(w, http.StatusOK, "application/json; charset=utf-8", file)
 	return nil
 }
 
@@ -166,6 +210,8 @@ func (s *Scheme) refuseActivation(w http.ResponseWriter, call *schemes.Call, ref
 	switch {
 	case errors.As(refusal.Cause, &over) && over.Used:
 		show = pages.Used
+	case refusal.Reason == schemes.WrongAddress:
+		show = pages.Elsewhere
 	case refusal.Status == http.StatusForbidden:
 		show = pages.Disabled
 	case refusal.Status == http.StatusGone:

@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,7 +20,27 @@ const (
 	DefaultActivationLifetime = 72 * time.Hour
 	DefaultMaxTokens          = 2
 	DefaultRecipientClaim     = "sub"
+	DefaultTokenEndpoint      = "/oauth/token"
+	// DefaultAccessTokenLifetime is what clients of Delta Sharing expect: they
+	// fetch a new token once less than ten minutes are left.
+	DefaultAccessTokenLifetime = time.Hour
 )
+
+// Bounds of the life of an access token. Clients are told of its end in seconds and
+// renew it in advance, so less would make them fetch one for each call; what lives
+// for longer than a day is not short-lived.
+const (
+	MinAccessTokenLifetime = time.Minute
+	MaxAccessTokenLifetime = 24 * time.Hour
+)
+
+// DefaultLimits of a recipient leave room for clients in regular use: Spark's
+// streaming asks for a table's version every 10 seconds and query, Snowflake's
+// catalogue every 30 seconds, so that hundreds of them stay below 50 calls a second;
+// the burst is a listing of some hundred tables at once. Python's client repeats a
+// call that gets 429 up to ten times without a look at Retry-After: a limit that is
+// met in regular use would multiply the calls.
+var DefaultLimits = schemes.Limits{Rate: 50, Burst: 200, Concurrent: 64}
 
 // ActivationPath is where activation links lead, on every site. The code is the
 // query, as in Databricks' links, so that their clients find it.
@@ -42,8 +63,21 @@ type Config struct {
 	ActivationLifetime time.Duration
 	// MaxTokens is how many valid tokens a recipient may hold, at least 2.
 	MaxTokens int
-	// PageOnly makes a GET of the link show the page to programs too.
+	// PageOnly makes a GET of the link show the page to programs too. What previews
+	// links never calls the public activation endpoints, so that these go on to
+	// deliver.
 	PageOnly bool
+	// TokenEndpoint is the path at which OAuth clients get their access tokens.
+	TokenEndpoint string
+	// AccessTokenLifetime of tokens that are fetched there.
+	AccessTokenLifetime time.Duration
+	// Limits of recipients that have none of their own; zero fields are no limit.
+	Limits schemes.Limits
+	// PageSize is how many items the server behind is asked for at a time, and the
+	// most that a page of a listing has: 1 to 10,000, by the server's own limit.
+	PageSize int
+	// StripLocations takes out of listings where tables lie in their storage.
+	StripLocations bool
 	// CredentialsAPI is nil if it is not served.
 	CredentialsAPI *CredentialsAPI
 }
@@ -84,21 +118,7 @@ func (c *Config) Check() error {
 	} else if strings.ContainsFunc(c.UpstreamToken.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		fail("upstream_token", "has spaces, line breaks or characters that no bearer token has")
 	}
-	paths := []struct{ option, path string }{{"endpoint", c.Endpoint}}
-	if c.CredentialsAPI != nil {
-		paths = append(paths, struct{ option, path string }{"credentials_api", c.CredentialsAPI.Path})
-	}
-	for _, p := range paths {
-		parsed, err := canonpath.FromURL(&url.URL{Path: p.path}, canonpath.Options{})
-		if err != nil || parsed.TrailingSlash() || parsed.String() != p.path {
-			fail(p.option, "%q is not a path such as %s, without a slash at the end", p.path, DefaultEndpoint)
-		} else if within(ActivationPath, p.path) {
-			fail(p.option, "%s is where activation links lead", ActivationPath)
-		}
-	}
-	if c.CredentialsAPI != nil && (within(c.CredentialsAPI.Path, c.Endpoint) || within(c.Endpoint, c.CredentialsAPI.Path)) {
-		fail("credentials_api", "%s and the endpoint %s overlap", c.CredentialsAPI.Path, c.Endpoint)
-	}
+	c.checkPaths(fail)
 	lifetimes := []struct {
 		option   string
 		lifetime time.Duration
@@ -108,8 +128,20 @@ func (c *Config) Check() error {
 			fail(l.option, "%s is not between 1 second and 100 years", l.lifetime)
 		}
 	}
+	if c.AccessTokenLifetime < MinAccessTokenLifetime || c.AccessTokenLifetime > MaxAccessTokenLifetime {
+		fail("access_token_lifetime", "%s is not between 1 minute and 24 hours", c.AccessTokenLifetime)
+	}
+	if c.Limits.Rate < 0 || c.Limits.Burst < 0 || c.Limits.Burst > 0 && c.Limits.Burst < c.Limits.Rate {
+		fail("rate_limit", "a burst of %d calls at a rate of %d a second: the burst is at least the rate, and neither is negative", c.Limits.Burst, c.Limits.Rate)
+	}
+	if c.Limits.Concurrent < 0 {
+		fail("concurrent_limit", "%d is negative", c.Limits.Concurrent)
+	}
 	if c.MaxTokens < 2 {
 		fail("max_tokens", "%d leaves no overlap to rotate in; it is at least 2", c.MaxTokens)
+	}
+	if c.PageSize < 1 || c.PageSize > maxPageSize {
+		fail("page_size", "%d is not between 1 and %d", c.PageSize, maxPageSize)
 	}
 	if api := c.CredentialsAPI; api != nil && api.Issuer != nil {
 		if api.RecipientClaim == "" {
@@ -122,6 +154,32 @@ func (c *Config) Check() error {
 	return errors.Join(errs...)
 }
 
+// checkPaths finds paths that are none, or that two of the site's parts would share.
+func (c *Config) checkPaths(fail func(option, format string, args ...any)) {
+	type part struct{ option, name, path string }
+	parts := []part{{"endpoint", "the endpoint", c.Endpoint}, {"token_endpoint", "the token endpoint", c.TokenEndpoint}}
+	if c.CredentialsAPI != nil {
+		parts = append(parts, part{"credentials_api", "the credentials API", c.CredentialsAPI.Path})
+	}
+	for i, p := range parts {
+		parsed, err := canonpath.FromURL(&url.URL{Path: p.path}, canonpath.Options{})
+		switch {
+		case err != nil || parsed.TrailingSlash() || parsed.String() != p.path:
+			fail(p.option, "%q is not a path such as %s, without a slash at the end", p.path, DefaultEndpoint)
+			continue
+		case within(ActivationPath, p.path):
+			fail(p.option, "%s is where activation links lead", ActivationPath)
+		case within(PublicActivationPath, p.path), within(p.path, PublicActivationPath):
+			fail(p.option, "%s is where programs use activation links", PublicActivationPath)
+		}
+		for _, other := range parts[:i] {
+			if within(p.path, other.path) || within(other.path, p.path) {
+				fail(p.option, "%s and %s %s overlap", p.path, other.name, other.path)
+			}
+		}
+	}
+}
+
 // within tells whether a path equals base or lies below it; nothing is within "".
 func within(path, base string) bool {
 	rest, ok := strings.CutPrefix(path, base)
@@ -132,6 +190,21 @@ func within(path, base string) bool {
 // clients join with one, others don't.
 func (c *Config) endpointURL() string {
 	return strings.TrimRight(c.PublicURL, "/") + c.Endpoint
+}
+
+// tokenURL is the profile's token endpoint.
+func (c *Config) tokenURL() string {
+	return strings.TrimRight(c.PublicURL, "/") + c.TokenEndpoint
+}
+
+// limitsOf are the limits of a recipient: its own, else the site's.
+func (c *Config) limitsOf(recipient *tokenstore.Recipient) schemes.Limits {
+	own := recipient.Limits
+	return schemes.Limits{
+		Rate:       cmp.Or(own.Rate, c.Limits.Rate),
+		Burst:      cmp.Or(own.Burst, c.Limits.Burst),
+		Concurrent: cmp.Or(own.Concurrent, c.Limits.Concurrent),
+	}
 }
 
 // sharer is what a person is told of who shares: the host of the public URL.

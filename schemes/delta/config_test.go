@@ -22,7 +22,13 @@ func TestConfigurationsWithoutFault(t *testing.T) {
 		"api beside by a letter": func(c *Config) { c.CredentialsAPI.Path = DefaultEndpoint + "s" },
 		"shortest lives":         func(c *Config) { c.TokenLifetime, c.ActivationLifetime = time.Second, time.Second },
 		"longest lives":          func(c *Config) { c.TokenLifetime, c.ActivationLifetime = longest, longest },
+		"other token endpoint":   func(c *Config) { c.TokenEndpoint = "/oidc/v1/token" },
+		"shortest access tokens": func(c *Config) { c.AccessTokenLifetime = MinAccessTokenLifetime },
+		"longest access tokens":  func(c *Config) { c.AccessTokenLifetime = MaxAccessTokenLifetime },
+		"no limits":              func(c *Config) { c.Limits = schemes.Limits{} },
 		"three tokens":           func(c *Config) { c.MaxTokens = 3 },
+		"shortest pages":         func(c *Config) { c.PageSize = 1 },
+		"longest pages":          func(c *Config) { c.PageSize = 10_000 },
 		"no scope, no issuer":    func(c *Config) { c.CredentialsAPI.ReadScope = "" },
 	}
 	for name, change := range tests {
@@ -80,12 +86,25 @@ func TestFaultsNameTheirOption(t *testing.T) {
 		{"api at the endpoint", "credentials_api", func(c *Config) { c.CredentialsAPI.Path = DefaultEndpoint }},
 		{"endpoint below the api", "credentials_api", func(c *Config) { c.Endpoint = apiPath + "/delta" }},
 		{"api at activation links", "credentials_api", func(c *Config) { c.CredentialsAPI.Path = ActivationPath }},
+		{"no token endpoint", "token_endpoint", func(c *Config) { c.TokenEndpoint = "" }},
+		{"token endpoint below the endpoint", "token_endpoint", func(c *Config) { c.TokenEndpoint = DefaultEndpoint + "/oauth" }},
+		{"token endpoint at the api", "credentials_api", func(c *Config) { c.TokenEndpoint = apiPath }},
+		{"token endpoint at activation links", "token_endpoint", func(c *Config) { c.TokenEndpoint = ActivationPath }},
+		{"token endpoint at public activation", "token_endpoint", func(c *Config) { c.TokenEndpoint = PublicActivationPath + "/x" }},
+		{"endpoint over public activation", "endpoint", func(c *Config) { c.Endpoint = "/api/2.1" }},
+		{"access tokens that end at once", "access_token_lifetime", func(c *Config) { c.AccessTokenLifetime = MinAccessTokenLifetime - 1 }},
+		{"access tokens that last", "access_token_lifetime", func(c *Config) { c.AccessTokenLifetime = MaxAccessTokenLifetime + 1 }},
+		{"burst below the rate", "rate_limit", func(c *Config) { c.Limits.Burst = c.Limits.Rate - 1 }},
+		{"negative rate", "rate_limit", func(c *Config) { c.Limits.Rate = -1 }},
+		{"negative number of calls", "concurrent_limit", func(c *Config) { c.Limits.Concurrent = -1 }},
 		{"no token lifetime", "token_lifetime", func(c *Config) { c.TokenLifetime = 0 }},
 		{"token lifetime below a second", "token_lifetime", func(c *Config) { c.TokenLifetime = time.Second - 1 }},
 		{"negative token lifetime", "token_lifetime", func(c *Config) { c.TokenLifetime = -time.Hour }},
 		{"token lifetime beyond all", "token_lifetime", func(c *Config) { c.TokenLifetime = longest + 1 }},
 		{"no activation lifetime", "activation_lifetime", func(c *Config) { c.ActivationLifetime = 0 }},
 		{"one token", "max_tokens", func(c *Config) { c.MaxTokens = 1 }},
+		{"no items in a page", "page_size", func(c *Config) { c.PageSize = 0 }},
+		{"pages too long", "page_size", func(c *Config) { c.PageSize = 10_001 }},
 		{"no claim", "credentials_api recipient_claim", withIssuer(func(a *CredentialsAPI) { a.RecipientClaim = "" })},
 		{"no read scope", "credentials_api read_scope, write_scope", withIssuer(func(a *CredentialsAPI) { a.ReadScope = "" })},
 		{"no write scope", "credentials_api read_scope, write_scope", withIssuer(func(a *CredentialsAPI) { a.WriteScope = "" })},
@@ -116,15 +135,18 @@ func TestFaultsNameTheirOption(t *testing.T) {
 
 func TestAllFaultsAreFoundAtOnceAndInOneOrder(t *testing.T) {
 	t.Parallel()
-	c := Config{CredentialsAPI: &CredentialsAPI{Path: "x", Issuer: unavailableIssuer{}}}
+	c := Config{
+		CredentialsAPI: &CredentialsAPI{Path: "x", Issuer: unavailableIssuer{}},
+		Limits:         schemes.Limits{Rate: -1, Concurrent: -1},
+	}
 	var options []string
 	for line := range strings.Lines(c.Check().Error()) {
 		option, _, _ := strings.Cut(line, ": ")
 		options = append(options, option)
 	}
 	want := []string{
-		"realm", "public_url", "upstream_token", "endpoint", "credentials_api", "token_lifetime", "activation_lifetime",
-		"max_tokens", "credentials_api recipient_claim", "credentials_api read_scope, write_scope",
+		"realm", "public_url", "upstream_token", "endpoint", "token_endpoint", "credentials_api", "token_lifetime",
+		"activation_lifetime", "access_token_lifetime", "rate_limit", "concurrent_limit", "max_tokens", "page_size", "credentials_api recipient_claim", "credentials_api read_scope, write_scope",
 	}
 	if !slices.Equal(options, want) {
 		t.Errorf("faults of %q, want %q", options, want)

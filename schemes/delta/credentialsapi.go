@@ -125,6 +125,11 @@ func credentialsRefusal(err error) *schemes.Refusal {
 		}
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return unknownManager(err) // deleted since it was identified
+	case errors.Is(err, tokenstore.ErrInvalid):
+		return &schemes.Refusal{
+			Status: http.StatusConflict, Reason: schemes.Conflict, Cause: err,
+			Public: "There is nothing to rotate: this recipient is recognised by the tokens of its own identity provider.",
+		}
 	default:
 		return schemes.Unavailable(err)
 	}
@@ -168,8 +173,10 @@ func (s *Scheme) earliestEnd(recipient tokenstore.Recipient, c tokenstore.Creden
 		lifetime = s.config.TokenLifetime
 	}
 	end := c.Link.CreatedAt.Add(lifetime)
-	if !c.Link.NotAfter.IsZero() && c.Link.NotAfter.Before(end) {
-		return c.Link.NotAfter
+	for _, bound := range []time.Time{c.Link.NotAfter, recipient.NotAfter} {
+		if !bound.IsZero() && bound.Before(end) {
+			end = bound
+		}
 	}
 	return end
 }

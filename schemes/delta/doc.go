@@ -1,7 +1,8 @@
 // Package delta is the token contract of Delta Sharing: recipients with opaque
 // bearer tokens that they fetch once through an activation link, rotate and
 // revoke through a credentials API, and present to a Delta Sharing server that
-// itself knows one global token.
+// itself knows one global token. A recipient may hold an OAuth client's secret
+// instead, for tokens of an hour, or show the tokens of its own identity provider.
 //
 // Its one invariant: the server behind sees its own token and none of the
 // caller's, and of its objects a recipient learns only those that are granted:
@@ -17,16 +18,32 @@
 //
 //	config.go          what a site says of itself
 //	scheme.go          which area of the site a path belongs to
+//	endpoints.go       what a site serves itself
 //	activation.go      the link's page, its download, and the one-use JSON
+//	activationpage.go  what the page says is shared, and until when
+//	publicactivation.go  the same for programs that speak Databricks' REST
 //	body.go            how much a client may send, and how slowly
 //	profile.go         config.share
 //	credentialsapi.go  GET, POST and PATCH of the recipient's own credentials
 //	expiry.go          the one field of its requests
 //	manager.go         who may call that
 //	tokens.go          who presented a bearer token, and why it is refused
+//	oauth.go           access tokens for OAuth clients
+//	importing.go       tokens that were made elsewhere
+//	federation.go      tokens of a recipient's own identity provider
+//	administrators.go  tokens of those who administer
 //	grants.go          what a recipient may see
-//	listing.go         listings without what is not granted
-//	errors.go          the two wire formats of errors
+//	privileges.go      and do
+//	listing.go         which items of a listing those are
+//	page.go            a page of the server behind, read strictly
+//	members.go         the members of an item of it
+//	pagecache.go       pages that come again
+//	filled.go          pages of ours, filled from those
+//	pagequery.go       what a client asks of a listing
+//	pagetoken.go       and how it comes back for the next page
+//	asyncquery.go      whose asynchronous query is whose
+//	iceberg.go         the Iceberg catalogue: its one question, its errors
+//	errors.go          the wire formats of errors
 //	recipients.go      what operators do with recipients
 //	rules.txt          who may call what
 //

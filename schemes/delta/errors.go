@@ -41,14 +41,19 @@ var errorCodes = map[int]string{
 
 // writeProtocolError writes a refusal as the protocol has it.
 func writeProtocolError(w http.ResponseWriter, refusal *schemes.Refusal) {
-	code, ok := errorCodes[refusal.Status]
-	if !ok && refusal.Status < http.StatusInternalServerError {
-		code = errorCodes[http.StatusBadRequest]
-	} else if !ok {
-		code = errorCodes[http.StatusInternalServerError]
-	}
 	refusalHeaders(w.Header(), refusal)
-	writeJSON(w, refusal.Status, "application/json; charset=utf-8", protocolError{code, refusal.Public})
+	writeJSON(w, refusal.Status, "application/json; charset=utf-8", protocolError{errorCode(refusal.Status), refusal.Public})
+}
+
+// errorCode is the word for a status.
+func errorCode(status int) string {
+	if code, ok := errorCodes[status]; ok {
+		return code
+	}
+	if status < http.StatusInternalServerError {
+		return errorCodes[http.StatusBadRequest]
+	}
+	return errorCodes[http.StatusInternalServerError]
 }
 
 // writeProblem writes a refusal of the credentials API.

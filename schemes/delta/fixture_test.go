@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
+	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -77,7 +79,12 @@ func goodConfig() Config {
 		TokenLifetime:      DefaultTokenLifetime,
 		ActivationLifetime: DefaultActivationLifetime,
 		MaxTokens:          DefaultMaxTokens,
-		CredentialsAPI:     &CredentialsAPI{Path: apiPath, RecipientClaim: DefaultRecipientClaim, ReadScope: "read", WriteScope: "write"},
+		TokenEndpoint:      DefaultTokenEndpoint,
+		Limits:             DefaultLimits,
+
+		AccessTokenLifetime: DefaultAccessTokenLifetime,
+		PageSize:            DefaultPageSize,
+		CredentialsAPI:      &CredentialsAPI{Path: apiPath, RecipientClaim: DefaultRecipientClaim, ReadScope: "read", WriteScope: "write"},
 	}
 }
 
@@ -88,6 +95,8 @@ type site struct {
 	backend *schemes.Backend
 	clock   *clock
 	driver  *seam
+	// providers are the identity providers that can be reached.
+	providers network
 	// asked counts how often the store was asked for; broken makes that fail.
 	asked  atomic.Int64
 	broken atomic.Bool
@@ -106,20 +115,30 @@ func newSite(t testing.TB, changes ...func(*Config)) *site {
 	driver := &seam{Store: badger}
 	store := tokenstore.New(driver, tokenstore.Options{Clock: c.Now})
 	identities := schemes.NewIdentityCache(store, 0)
+	providers := make(network)
+	pool, err := keyring.NewPool(keyring.PoolOptions{
+		Client: &http.Client{Transport: providers}, Now: c.Now, Refresh: time.Millisecond,
+	})
+	must(t, err)
+	issuers := schemes.NewIssuers(store, pool, nil)
 	t.Cleanup(func() {
+		issuers.Close()
 		identities.Close()
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	backend := &schemes.Backend{Store: store, Identities: identities, Sealer: secret.NewSealer(secret.NewMasterKey())}
-	return (&site{t: t, backend: backend, clock: c, driver: driver}).with(changes...)
+	backend := &schemes.Backend{
+		Store: store, Identities: identities, Issuers: issuers, Limiter: schemes.NewLimiter(0, c.Now),
+		Sealer: secret.NewSealer(secret.NewMasterKey()),
+	}
+	return (&site{t: t, backend: backend, clock: c, driver: driver, providers: providers}).with(changes...)
 }
 
 // with is another site over the same store.
 func (s *site) with(changes ...func(*Config)) *site {
 	s.t.Helper()
-	other := &site{t: s.t, backend: s.backend, clock: s.clock, driver: s.driver, upstream: s.upstream}
+	other := &site{t: s.t, backend: s.backend, clock: s.clock, driver: s.driver, providers: s.providers, upstream: s.upstream}
 	config := goodConfig()
 	for _, change := range changes {
 		change(&config)
@@ -152,6 +171,8 @@ type answer struct {
 	refusal *schemes.Refusal
 	// forwarded is the request as the server behind got it; nil if it did not.
 	forwarded *http.Request
+	// reads are the queries with which a listing of it was read.
+	reads []string
 }
 
 // serve takes a request the way that the gate takes it.
@@ -195,27 +216,52 @@ func (s *site) walk(a *answer) (err error) {
 	}
 	s.Forward(call, r)
 	a.forwarded = r.Clone(r.Context())
-	rewrite := s.Rewrite(call)
-
-	behind := httptest.NewRecorder()
-	if s.upstream != nil {
-		s.upstream(behind, r)
-	} else {
-		_, _ = io.WriteString(behind, "{}")
-	}
-	if refusal := s.Answer(call, behind.Code, behind.Header()); refusal != nil {
-		return refusal
-	}
-	body := behind.Body.Bytes()
-	if rewrite != nil && behind.Code == http.StatusOK {
-		if body, err = rewrite(behind.Header(), body); err != nil {
-			return &schemes.Refusal{Status: http.StatusBadGateway, Reason: schemes.UpstreamFailed, Cause: err}
+	if compose := s.Compose(call); compose != nil {
+		composed, err := compose(r.Context(), func(rawQuery string) (schemes.Recorded, error) {
+			a.reads = append(a.reads, rawQuery)
+			once := r.Clone(r.Context())
+			once.URL.RawQuery = rawQuery
+			return s.behind(call, once)
+		})
+		if err != nil {
+			if refusal := (*schemes.Refusal)(nil); errors.As(err, &refusal) {
+				return refusal
+			}
+			return &schemes.Refusal{Status: http.StatusBadGateway, Reason: schemes.UpstreamFailed, Cause: err, Public: "unfit"}
 		}
+		return a.send(composed)
 	}
-	maps.Copy(a.Header(), behind.Header())
-	a.WriteHeader(behind.Code)
-	_, _ = a.Write(body)
-	return nil
+	learn := s.Learn(call)
+	answer, err := s.behind(call, r)
+	if err == nil && learn != nil && answer.Status < 300 {
+		line, _, _ := bytes.Cut(answer.Body, []byte("\n"))
+		err = learn(r.Context(), line)
+	}
+	if err != nil {
+		return err
+	}
+	return a.send(answer)
+}
+
+// behind is what the server behind answers.
+func (s *site) behind(call *schemes.Call, r *http.Request) (schemes.Recorded, error) {
+	w := httptest.NewRecorder()
+	if s.upstream != nil {
+		s.upstream(w, r)
+	} else {
+		_, _ = io.WriteString(w, "{}")
+	}
+	if refusal := s.Answer(call, w.Code, w.Header()); refusal != nil {
+		return schemes.Recorded{}, refusal
+	}
+	return schemes.Recorded{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}, nil
+}
+
+func (a *answer) send(recorded schemes.Recorded) error {
+	maps.Copy(a.Header(), recorded.Header)
+	a.WriteHeader(recorded.Status)
+	_, err := a.Write(recorded.Body)
+	return err
 }
 
 // request makes a request; headers are name, value, name, value.

@@ -1,108 +1,89 @@
 package delta
 
-import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
+import "github.com/gatehouse-auth/gatehouse/tokenstore"
 
-	"github.com/gatehouse-auth/gatehouse/policies"
-	"github.com/gatehouse-auth/gatehouse/schemes"
-	"github.com/gatehouse-auth/gatehouse/tokenstore"
-)
-
-// errListing says that the server behind answered a listing that cannot be
-// understood. Nothing of it is passed on.
-var errListing = errors.New("the listing of the server behind cannot be understood")
-
-// listing filters a listing: visible tells, from an item's own names, whether
-// the caller may see it. What is not clearly visible is left out.
+// listing says which items of a listing a recipient may see. What is not clearly
+// visible is left out.
 type listing struct {
-	visible func(item map[string]json.RawMessage) bool
+	grants *grantSet
+	// What the path names, folded; empty if it does not.
+	share, schema string
+	// lists holds for shares and schemas, which are seen with any privilege on
+	// something in them; wanted is the privilege that all else is seen with.
+	lists  bool
+	wanted privileges
+
+	// scope is that of the object whose items are listed; scopes are those of the
+	// schemas that the items of a whole share name.
+	scope  scope
+	scopes map[string]scope
 }
 
-// listingFor returns how the answer of a listing endpoint is filtered, or nil if
-// the call is for another.
-func listingFor(names []string, grants policies.Grants) *listing {
+// listingFor returns what a listing endpoint shows to a holder of grants, or nil if
+// the names are those of another.
+func listingFor(names []string, grants *grantSet) *listing {
+	l := &listing{grants: grants}
 	switch {
 	case len(names) == 1 && names[0] == "shares":
-		return &listing{func(item map[string]json.RawMessage) bool {
-			name, ok := text(item, "name")
-			return ok && grants.Allows(privilegeList, name)
-		}}
+		l.lists = true
+	case len(names) != 3 && len(names) != 5, names[0] != "shares":
+		return nil
 	case len(names) == 3 && names[2] == "schemas":
-		return &listing{func(item map[string]json.RawMessage) bool {
-			name, ok := text(item, "name")
-			return ok && inParent(item, "share", names[1]) && grants.Allows(privilegeList, names[1], name)
-		}}
+		l.lists = true
 	case len(names) == 3 && names[2] == "all-tables":
-		return &listing{func(item map[string]json.RawMessage) bool {
-			schema, ok := text(item, "schema")
-			name, named := text(item, "name")
-			return ok && named && inParent(item, "share", names[1]) && grants.Allows(privilegeRead, names[1], schema, name)
-		}}
-	case len(names) == 5 && names[2] == "schemas" && names[4] == "tables":
-		return &listing{func(item map[string]json.RawMessage) bool {
-			name, ok := text(item, "name")
-			return ok && inParent(item, "share", names[1]) && inParent(item, "schema", names[3]) &&
-				grants.Allows(privilegeRead, names[1], names[3], name)
-		}}
-	}
-	return nil
-}
-
-// text returns a member that is a string. Names are taken exactly, as clients do.
-func text(item map[string]json.RawMessage, member string) (string, bool) {
-	var value string
-	raw, ok := item[member]
-	if !ok || json.Unmarshal(raw, &value) != nil {
-		return "", false
-	}
-	return value, value != ""
-}
-
-// inParent tells whether an item says that it belongs to what the path names, or
-// does not say. The reference server echoes the caller's casing.
-func inParent(item map[string]json.RawMessage, member, name string) bool {
-	if _, ok := item[member]; !ok {
-		return true
-	}
-	value, ok := text(item, member)
-	return ok && tokenstore.FoldName(value) == tokenstore.FoldName(name)
-}
-
-// rewrite is a schemes.Rewrite. It keeps every member of an item that it does not
-// know, and none of the page: a count would tell of what is hidden. The answer always has items, and no page token at the end: an empty one makes
-// Spark's reader ask for ever (delta-io/delta-sharing issue 526).
-func (l *listing) rewrite(header http.Header, body []byte) ([]byte, error) {
-	var page map[string]json.RawMessage
-	if err := json.Unmarshal(body, &page); err != nil || page == nil {
-		return nil, errors.Join(errListing, err)
-	}
-	var items []json.RawMessage
-	if raw, ok := page["items"]; ok {
-		if err := json.Unmarshal(raw, &items); err != nil {
-			return nil, fmt.Errorf("%w: items: %w", errListing, err)
+		l.wanted = discover
+	case len(names) == 3 && names[2] == "all-skills":
+		l.wanted = skills
+	case len(names) == 5 && names[2] == "schemas":
+		switch names[4] {
+		case "tables":
+			l.wanted = discover
+		case "volumes":
+			l.wanted = volumes
+		case "models":
+			l.wanted = models
+		case "skills":
+			l.wanted = skills
+		default:
+			return nil
 		}
+		l.schema = tokenstore.FoldName(names[3])
+	default:
+		return nil
 	}
-	kept := make([]map[string]json.RawMessage, 0, len(items))
-	for _, raw := range items {
-		var item map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &item); err != nil {
-			return nil, fmt.Errorf("%w: an item: %w", errListing, err)
-		}
-		if l.visible(item) {
-			// Not the bytes that came: of a name that they hold twice, only the
-			// one that was decided on may go out.
-			kept = append(kept, item)
-		}
+	if len(names) > 1 {
+		l.share = tokenstore.FoldName(names[1])
 	}
-	filtered := map[string]any{"items": kept}
-	if token, ok := text(page, "nextPageToken"); ok {
-		filtered["nextPageToken"] = token
+	l.scope = grants.in()
+	switch {
+	case l.schema != "":
+		l.scope = grants.in(l.share, l.schema)
+	case l.share != "":
+		l.scope = grants.in(l.share)
 	}
-	header.Set("Content-Type", "application/json; charset=utf-8")
-	return json.Marshal(filtered)
+	return l
 }
 
-var _ schemes.Rewrite = (*listing)(nil).rewrite
+// visible tells whether the recipient may see an item. It need not say the share and
+// schema that the path names, but must not say others.
+func (l *listing) visible(i *item) bool {
+	switch {
+	case i.unclear, l.share != "" && i.saysShare && i.share != l.share, l.schema != "" && i.saysSchema && i.schema != l.schema:
+		return false
+	case l.lists:
+		return l.scope.lists(anything, i.name)
+	case l.schema != "":
+		return l.scope.on(i.name)&l.wanted != 0
+	case !isName(i.schema):
+		return false
+	}
+	within, ok := l.scopes[i.schema]
+	if !ok {
+		if l.scopes == nil {
+			l.scopes = make(map[string]scope)
+		}
+		within = l.grants.in(l.share, i.schema)
+		l.scopes[i.schema] = within
+	}
+	return within.on(i.name)&l.wanted != 0
+}

@@ -64,9 +64,14 @@ func (s *Scheme) identifyManager(ctx context.Context, call *schemes.Call) (*sche
 	case recipient.Disabled:
 		return nil, disabledRefusal(nil)
 	}
+	networks, err := recipient.Prefixes()
+	if err != nil {
+		return nil, schemes.Unavailable(err)
+	}
 	return &schemes.Identity{
 		Scheme: s.Name(), Realm: s.config.Realm, Kind: kindManager,
 		Subject: recipient.ID, Name: recipient.Name, Roles: roles,
+		Networks: networks, Limits: s.config.limitsOf(&recipient),
 	}, nil
 }
 

@@ -18,20 +18,31 @@ type Order struct {
 	Comment       string
 	Grants        []string
 	TokenLifetime time.Duration // zero: the site's
-	ManagementKey bool          // make one
+	Auth          tokenstore.Authentication
+	NotAfter      time.Time // zero: no end but its tokens'
+	Networks      []string  // where it may call from; none: anywhere
+	Limits        tokenstore.Limits
+	Owner         string
+	Properties    map[string]string
+	ManagementKey bool // make one
+	// Imported is a bearer token that the recipient uses already, instead of an
+	// activation link; zero: none.
+	Imported schemes.Credential
 }
 
 // Created is a new recipient with what is shown once.
 type Created struct {
 	Recipient     tokenstore.Recipient
-	Link          string
+	Link          string // empty if it has none: an imported token, or federation
 	LinkExpires   time.Time
 	ManagementKey secret.Token // zero if none was asked for
 }
 
-// Create makes a recipient and its first activation link.
+// Create makes a recipient and, unless it brings a token or is recognised by its own
+// identity provider, its first activation link. The errors are those of
+// tokenstore.Store.CreateRecipient.
 func (s *Scheme) Create(ctx context.Context, order Order, actor string) (Created, error) {
-	grants, err := CheckGrants(order.Grants)
+	n, err := s.newRecipient(order)
 	if err != nil {
 		return Created{}, err
 	}
@@ -39,12 +50,13 @@ func (s *Scheme) Create(ctx context.Context, order Order, actor string) (Created
 	if err != nil {
 		return Created{}, err
 	}
-	link, code := s.newLink(backend)
-	n := tokenstore.NewRecipient{
-		ID: secret.NewID(tokenstore.RecipientIDPrefix), Realm: s.config.Realm, Name: order.Name, Comment: order.Comment,
-		Grants: grants, TokenLifetime: order.TokenLifetime, Link: link,
+	var (
+		created Created
+		code    secret.Token
+	)
+	if n.Imported == nil && n.Auth != tokenstore.Federation {
+		n.Link, code = s.newLink(backend)
 	}
-	var created Created
 	if order.ManagementKey {
 		created.ManagementKey = secret.New(secret.ManagementKey)
 		digest := created.ManagementKey.Digest()
@@ -53,9 +65,33 @@ func (s *Scheme) Create(ctx context.Context, order Order, actor string) (Created
 	if created.Recipient, err = backend.Store.CreateRecipient(ctx, n, actor); err != nil {
 		return Created{}, err
 	}
-	created.Link = s.urlOf(code.Reveal())
-	created.LinkExpires = created.Recipient.CreatedAt.Add(link.Lifetime)
+	if !code.IsZero() {
+		created.Link = s.urlOf(code.Reveal())
+		created.LinkExpires = created.Recipient.CreatedAt.Add(n.Link.Lifetime)
+	}
 	return created, nil
+}
+
+// newRecipient checks an order. What needs no store is refused before it is asked.
+func (s *Scheme) newRecipient(order Order) (tokenstore.NewRecipient, error) {
+	grants, err := CheckGrants(order.Grants)
+	if err != nil {
+		return tokenstore.NewRecipient{}, err
+	}
+	n := tokenstore.NewRecipient{
+		ID: secret.NewID(tokenstore.RecipientIDPrefix), Realm: s.config.Realm, Name: order.Name, Comment: order.Comment,
+		Grants: grants, TokenLifetime: order.TokenLifetime, Auth: order.Auth, NotAfter: order.NotAfter,
+		Networks: order.Networks, Limits: order.Limits, Owner: order.Owner, Properties: order.Properties,
+	}
+	if !order.Imported.IsZero() {
+		if err := checkImported(order.Imported.Reveal()); err != nil {
+			return tokenstore.NewRecipient{}, err
+		}
+		n.Imported = &tokenstore.ImportedToken{
+			Accessor: secret.NewAccessor(), Digest: secret.DigestOf(order.Imported.Reveal()),
+		}
+	}
+	return n, nil
 }
 
 // Rotate makes a new link for a recipient and lets its tokens in use go on for
@@ -154,6 +190,9 @@ func (s *Scheme) newLink(backend *schemes.Backend) (tokenstore.NewLink, secret.T
 func sealedFor(realm, accessor string) []byte {
 	return []byte("activation link\x00" + realm + "\x00" + accessor)
 }
+
+// LinkURL is the address of a credential's link, while it waits to be used.
+func (s *Scheme) LinkURL(c tokenstore.Credential) (string, error) { return s.linkURL(c) }
 
 func (s *Scheme) linkURL(c tokenstore.Credential) (string, error) {
 	backend, err := s.open(context.Background())

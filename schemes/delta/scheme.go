@@ -23,6 +23,9 @@ type Scheme struct {
 	config Config
 	policy *policies.Policy
 	open   schemes.Opener
+	paths  canonpath.Options
+	own    []ownEndpoint
+	pages  pageCache
 }
 
 var _ schemes.Scheme = (*Scheme)(nil)
@@ -40,7 +43,8 @@ func New(config Config, open schemes.Opener) (*Scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Scheme{config: config, policy: policy, open: open}, nil
+	paths := canonpath.Options{FoldAfter: append([]string{config.Endpoint}, FoldedPaths...)}
+	return &Scheme{config: config, policy: policy, open: open, paths: paths, own: ownEndpoints(&config)}, nil
 }
 
 // Name implements schemes.Scheme.
@@ -52,25 +56,27 @@ func (s *Scheme) Realm() string { return s.config.Realm }
 // Paths implements schemes.Scheme: some clients join the profile's endpoint and
 // the path with two slashes.
 func (s *Scheme) Paths() canonpath.Options {
-	return canonpath.Options{FoldAfter: []string{s.config.Endpoint}}
+	return s.paths
 }
 
 // area is which part of the site a path belongs to.
 type area int
 
 const (
-	outside     area = iota // nothing of ours: refused
-	data                    // the protocol, below the endpoint
-	credentials             // the credentials API
-	activation              // activation links
+	outside          area = iota // nothing of ours: refused
+	data                         // the protocol, below the endpoint
+	credentials                  // the credentials API
+	activation                   // activation links
+	publicActivation             // the same for programs that speak Databricks' REST
+	tokenEndpoint                // access tokens for OAuth clients
 )
 
 func (s *Scheme) areaOf(path canonpath.Path) area {
-	switch whole := path.String(); {
-	case whole == ActivationPath:
-		return activation
-	case s.config.CredentialsAPI != nil && whole == s.config.CredentialsAPI.Path:
-		return credentials
+	whole := path.String()
+	for i := range s.own {
+		if s.own[i].holds(whole) {
+			return s.own[i].area
+		}
 	}
 	if _, ok := path.Cut(s.config.Endpoint); ok {
 		return data
@@ -78,10 +84,16 @@ func (s *Scheme) areaOf(path canonpath.Path) area {
 	return outside
 }
 
-// Public implements schemes.Scheme: who holds a link needs no other credential.
+// Public implements schemes.Scheme: who holds a link needs no other credential, and
+// an OAuth client shows its own in its own way.
 func (s *Scheme) Public(call *schemes.Call) schemes.Endpoint {
-	if s.areaOf(call.Path) == activation {
+	switch s.areaOf(call.Path) {
+	case activation:
 		return s.serveActivation
+	case publicActivation:
+		return s.PublicActivation(call)
+	case tokenEndpoint:
+		return s.serveToken
 	}
 	return nil
 }
@@ -138,34 +150,79 @@ func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
 		return policies.Decision{Reason: policies.NoRule}
 	}
 	decision := s.policy.Decide(call.Request.Method, rest.Segments(), rest.TrailingSlash(), call.Identity.PolicySubject())
-	if decision.Rule != nil {
-		call.Action = actions[decision.Rule.Pattern]
+	if decision.Rule == nil {
+		return decision
+	}
+	call.Action = actions[decision.Rule.Pattern]
+	if call.Denial = s.furtherDenial(call, &decision); call.Denial != nil {
+		decision.Allow, decision.Reason = false, policies.GrantMissing
 	}
 	return decision
 }
 
-// actions names what the endpoints do, as the audit of Databricks' Delta Sharing.
-var actions = map[string]string{
-	"/shares":                                                                     "deltaSharingListShares",
-	"/shares/{share}":                                                             "deltaSharingGetShare",
-	"/shares/{share}/schemas":                                                     "deltaSharingListSchemas",
-	"/shares/{share}/all-tables":                                                  "deltaSharingListAllTables",
-	"/shares/{share}/schemas/{schema}/tables":                                     "deltaSharingListTables",
-	"/shares/{share}/schemas/{schema}/tables/{table}":                             "deltaSharingGetTableVersion",
-	"/shares/{share}/schemas/{schema}/tables/{table}/version":                     "deltaSharingGetTableVersion",
-	"/shares/{share}/schemas/{schema}/tables/{table}/metadata":                    "deltaSharingGetTableMetadata",
-	"/shares/{share}/schemas/{schema}/tables/{table}/changes":                     "deltaSharingQueryTableChanges",
-	"/shares/{share}/schemas/{schema}/tables/{table}/query":                       "deltaSharingQueryTable",
-	"/shares/{share}/schemas/{schema}/tables/{table}/queries/{query}":             "deltaSharingQueryTable",
-	"/shares/{share}/schemas/{schema}/tables/{table}/temporary-table-credentials": "generateTemporaryTableCredentials",
+// furtherDenial is why a call is denied by what no rule can say.
+func (s *Scheme) furtherDenial(call *schemes.Call, decision *policies.Decision) *schemes.Refusal {
+	switch {
+	case !decision.Allow:
+	case decision.Rule.Pattern == patternPoll:
+		return s.mayPoll(call, decision)
+	case decision.Rule.Pattern == patternIcebergConfig:
+		return mayConfigure(call)
+	}
+	return nil
 }
 
-// Denied implements schemes.Scheme.
+// actions names what the endpoints do, as the audit of Databricks' Delta Sharing
+// does where it has a name.
+var actions = map[string]string{
+	"/shares":                                                  "deltaSharingListShares",
+	"/shares/{share}":                                          "deltaSharingGetShare",
+	"/shares/{share}/schemas":                                  "deltaSharingListSchemas",
+	"/shares/{share}/all-tables":                               "deltaSharingListAllTables",
+	"/shares/{share}/schemas/{schema}/tables":                  "deltaSharingListTables",
+	"/shares/{share}/schemas/{schema}/tables/{table}":          "deltaSharingGetTableVersion",
+	"/shares/{share}/schemas/{schema}/tables/{table}/version":  "deltaSharingGetTableVersion",
+	"/shares/{share}/schemas/{schema}/tables/{table}/metadata": "deltaSharingGetTableMetadata",
+	patternChanges:                                             "deltaSharingQueryTableChanges",
+	patternQuery:                                               "deltaSharingQueryTable",
+	patternPoll:                                                "deltaSharingQueryTable",
+	"/shares/{share}/schemas/{schema}/tables/{table}/temporary-table-credentials": "generateTemporaryTableCredentials",
+
+	// OpenSharing has no words of its own for these.
+	"/shares/{share}/schemas/{schema}/volumes":                                                       "deltaSharingListVolumes",
+	"/shares/{share}/schemas/{schema}/models":                                                        "deltaSharingListModels",
+	"/shares/{share}/schemas/{schema}/skills":                                                        "deltaSharingListSkills",
+	"/shares/{share}/all-skills":                                                                     "deltaSharingListAllSkills",
+	"/shares/{share}/schemas/{schema}/volumes/{volume}/temporary-volume-credentials":                 "generateTemporaryVolumeCredentials",
+	"/shares/{share}/schemas/{schema}/skills/{skill}/temporary-skill-credentials":                    "generateTemporarySkillCredentials",
+	"/shares/{share}/schemas/{schema}/models/{model}/versions/{version}/temporary-model-credentials": "generateTemporaryModelCredentials",
+
+	patternIcebergConfig:                                                        "icebergGetConfig",
+	"/iceberg/v1/shares/{share}/namespaces":                                     "icebergListNamespaces",
+	"/iceberg/v1/shares/{share}/namespaces/{schema}":                            "icebergGetNamespace",
+	"/iceberg/v1/shares/{share}/namespaces/{schema}/tables":                     "icebergListTables",
+	"/iceberg/v1/shares/{share}/namespaces/{schema}/tables/{table}":             "icebergLoadTable",
+	"/iceberg/v1/shares/{share}/namespaces/{schema}/tables/{table}/credentials": "icebergLoadCredentials",
+}
+
+// Denied implements schemes.Scheme. What a recipient cannot see is missing; of a
+// table that it can, it may know which privilege it lacks.
 func (s *Scheme) Denied(call *schemes.Call) *schemes.Refusal {
-	if call.Decision.Reason == policies.NotAuthenticated {
+	if call.Denial != nil {
+		return call.Denial
+	}
+	decision := &call.Decision
+	switch {
+	case decision.Reason == policies.NotAuthenticated:
 		return &schemes.Refusal{
 			Status: http.StatusUnauthorized, Reason: schemes.NoCredential,
 			Public: "Send the bearer token of your credential file as Authorization: Bearer.",
+		}
+	case decision.Reason != policies.GrantMissing, privilegeNamed(decision.Rule.Who.Privilege)&ofTables == 0, call.Identity.Grants == nil:
+	case call.Identity.Grants.Allows(discover.String(), objectOf(decision, "share", "schema", "table")...):
+		return &schemes.Refusal{
+			Status: http.StatusForbidden, Reason: schemes.Forbidden,
+			Public: "You may see this table, but not with the privilege " + decision.Rule.Who.Privilege + ". Ask the data provider for it.",
 		}
 	}
 	return missing()
@@ -199,17 +256,24 @@ func (s *Scheme) Answer(_ *schemes.Call, status int, _ http.Header) *schemes.Ref
 	return nil
 }
 
-// Rewrite implements schemes.Scheme: listings are filtered, all else streams.
-func (s *Scheme) Rewrite(call *schemes.Call) schemes.Rewrite {
-	rest, ok := call.Path.Cut(s.config.Endpoint)
+// Compose implements schemes.Scheme: listings are filtered, all else streams.
+func (s *Scheme) Compose(call *schemes.Call) schemes.Compose {
+	below, ok := call.Path.Cut(s.config.Endpoint)
 	if !ok || call.Identity == nil {
 		return nil
 	}
-	if l := listingFor(rest.Segments(), call.Identity.Grants); l != nil {
-		return l.rewrite
+	grants, ok := call.Identity.Grants.(*grantSet)
+	if !ok {
+		return nil
+	}
+	if l := listingFor(below.Segments(), grants); l != nil {
+		return s.list(call, l, below.Segments())
 	}
 	return nil
 }
+
+// Learn implements schemes.Scheme: the ids of asynchronous queries.
+func (s *Scheme) Learn(call *schemes.Call) schemes.Learn { return s.learnQuery(call) }
 
 // Refuse implements schemes.Scheme.
 func (s *Scheme) Refuse(w http.ResponseWriter, call *schemes.Call, refusal *schemes.Refusal) {
@@ -218,7 +282,15 @@ func (s *Scheme) Refuse(w http.ResponseWriter, call *schemes.Call, refusal *sche
 		writeProblem(w, refusal)
 	case activation:
 		s.refuseActivation(w, call, refusal)
+	case publicActivation:
+		WriteDatabricksError(w, refusal)
+	case tokenEndpoint:
+		writeOAuthError(w, refusal)
 	default:
+		if below, ok := call.Path.Cut(s.config.Endpoint); ok && isIceberg(below) {
+			writeIcebergError(w, below, refusal)
+			return
+		}
 		writeProtocolError(w, refusal)
 	}
 }

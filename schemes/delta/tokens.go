@@ -17,9 +17,11 @@ import (
 // kindRecipient is the kind of who presents a bearer token.
 const kindRecipient = "recipient"
 
-// identifyRecipient finds out who presented a bearer token on a data call.
+// identifyRecipient finds out who presented a bearer token on a data call: one of
+// ours, one that was made elsewhere and imported, or one of a foreign issuer.
 func (s *Scheme) identifyRecipient(ctx context.Context, call *schemes.Call) (*schemes.Identity, error) {
-	token, err := secret.Parse(secret.DeltaToken, call.Credential.Reveal())
+	presented := call.Credential.Reveal()
+	digest, err := bearerDigest(presented)
 	if err != nil {
 		return nil, unknownToken(err) // garbage: the checksum tells, without the store
 	}
@@ -27,27 +29,74 @@ func (s *Scheme) identifyRecipient(ctx context.Context, call *schemes.Call) (*sc
 	if err != nil {
 		return nil, schemes.Unavailable(err)
 	}
-	digest := token.Digest()
 	key := schemes.CacheKey{Scheme: s.Name(), Realm: s.config.Realm, Digest: digest}
+	federated := looksLikeJWT(presented)
+	if federated {
+		key.Keys = backend.Issuers.Generation() // before anything is verified
+	}
 	if identity := backend.Identities.Get(key, backend.Store.Now()); identity != nil {
 		return identity, nil
+	}
+	if federated {
+		if identity, known, err := s.identifyFederated(ctx, backend, presented, key); known {
+			return identity, err
+		}
 	}
 	holder, err := backend.Store.TokenHolder(ctx, s.config.Realm, digest)
 	if err != nil {
 		return nil, tokenRefusal(err)
 	}
-	identity := &schemes.Identity{
-		Scheme:   s.Name(),
-		Realm:    s.config.Realm,
-		Kind:     kindRecipient,
-		Subject:  holder.Recipient.ID,
-		Name:     holder.Recipient.Name,
-		Grants:   newGrantSet(holder.Recipient.Grants),
-		Accessor: holder.Token.Accessor,
-		Expiry:   holder.Token.ExpiresAt,
+	identity, err := s.recipientIdentity(&holder.Recipient)
+	if err != nil {
+		return nil, schemes.Unavailable(err)
+	}
+	identity.Accessor = holder.Token.Accessor
+	identity.Expiry = holder.Token.ExpiresAt
+	switch {
+	case !holder.Token.RotatedAt.IsZero():
+		identity.Old = schemes.Rotated
+	case holder.Token.Imported:
+		identity.Old = schemes.Imported
 	}
 	backend.Identities.Add(key, identity, holder.Revision)
 	return identity, nil
+}
+
+// bearerDigest returns what a bearer token is looked up by. What begins like a secret
+// of ours must be one of the kinds that data calls take.
+func bearerDigest(presented string) (secret.Digest, error) {
+	if secret.HasKnownPrefix(presented) {
+		token, err := secret.Parse(secret.DeltaToken, presented)
+		if err != nil {
+			token, err = secret.Parse(secret.AccessToken, presented)
+		}
+		if err != nil {
+			return secret.Digest{}, err
+		}
+		return token.Digest(), nil
+	}
+	if !isForeign(presented) && !looksLikeJWT(presented) {
+		return secret.Digest{}, secret.ErrMalformed
+	}
+	return secret.DigestOf(presented), nil
+}
+
+// recipientIdentity is what is the same however a recipient proved who it is.
+func (s *Scheme) recipientIdentity(recipient *tokenstore.Recipient) (*schemes.Identity, error) {
+	networks, err := recipient.Prefixes()
+	if err != nil {
+		return nil, err
+	}
+	return &schemes.Identity{
+		Scheme:   s.Name(),
+		Realm:    s.config.Realm,
+		Kind:     kindRecipient,
+		Subject:  recipient.ID,
+		Name:     recipient.Name,
+		Grants:   newGrantSet(recipient.Grants),
+		Networks: networks,
+		Limits:   s.config.limitsOf(recipient),
+	}, nil
 }
 
 // unknownToken is what a stranger is told: nothing.
@@ -71,7 +120,7 @@ func tokenRefusal(err error) *schemes.Refusal {
 	case errors.As(err, &over):
 		return &schemes.Refusal{
 			Status: http.StatusUnauthorized, Reason: schemes.EndedCredential, Cause: err,
-			Public: endedText(over),
+			Public: endedText("bearer token", over),
 		}
 	case errors.As(err, &disabled):
 		return disabledRefusal(err)
@@ -80,15 +129,16 @@ func tokenRefusal(err error) *schemes.Refusal {
 	}
 }
 
-func endedText(over *tokenstore.EndedError) string {
+// endedText says when and why a credential ended, and what to do.
+func endedText(what string, over *tokenstore.EndedError) string {
 	at := over.At.UTC().Format(time.RFC3339)
 	switch over.Reason {
 	case tokenstore.Expired:
-		return fmt.Sprintf("The bearer token expired at %s. Ask the data provider for a new activation link, or rotate the token in time.", at)
+		return fmt.Sprintf("The %s expired at %s. Ask the data provider for a new activation link, or rotate it in time.", what, at)
 	case tokenstore.Rotated:
-		return fmt.Sprintf("The bearer token was rotated and ended at %s. Use the newer credential file.", at)
+		return fmt.Sprintf("The %s was rotated and ended at %s. Use the newer credential file.", what, at)
 	default:
-		return fmt.Sprintf("The bearer token was revoked at %s. Ask the data provider for a new activation link.", at)
+		return fmt.Sprintf("The %s was revoked at %s. Ask the data provider for a new activation link.", what, at)
 	}
 }
 

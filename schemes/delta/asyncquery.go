@@ -1,0 +1,111 @@
+package delta
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// queryLifetime is how long a query that runs asynchronously can be polled by who
+// started it.
+const queryLifetime = 24 * time.Hour
+
+// Patterns of the calls that start and poll asynchronous queries.
+const (
+	patternQuery   = "/shares/{share}/schemas/{schema}/tables/{table}/query"
+	patternChanges = "/shares/{share}/schemas/{schema}/tables/{table}/changes"
+	patternPoll    = "/shares/{share}/schemas/{schema}/tables/{table}/queries/{query}"
+)
+
+// learnQuery binds the query that an answer names to the recipient, before the
+// recipient knows of it: the server behind tells nobody's queries apart. Only a
+// client that says it can wait is answered so; a poll may lead on to another query.
+func (s *Scheme) learnQuery(call *schemes.Call) schemes.Learn {
+	switch rule := call.Decision.Rule; {
+	case rule == nil || call.Identity == nil:
+		return nil
+	case rule.Pattern == patternPoll:
+	case rule.Pattern != patternQuery && rule.Pattern != patternChanges, !wantsAsync(call.Request.Header):
+		return nil
+	}
+	return func(ctx context.Context, firstLine []byte) error {
+		id := queryOf(firstLine)
+		if id == "" {
+			return nil
+		}
+		backend, err := s.open(ctx)
+		if err == nil {
+			err = backend.Store.BindQuery(ctx, s.config.Realm, call.Identity.Subject, tableOf(&call.Decision), id, queryLifetime)
+		}
+		if err != nil {
+			return schemes.Unavailable(err)
+		}
+		return nil
+	}
+}
+
+// queryOf is the id of a query that an answer's first line names, or empty. A line
+// that cannot be understood names none: what is not bound cannot be polled.
+func queryOf(firstLine []byte) string {
+	var line struct {
+		QueryStatus struct {
+			QueryID string `json:"queryId"`
+		} `json:"queryStatus"`
+	}
+	if json.Unmarshal(firstLine, &line) != nil {
+		return ""
+	}
+	return line.QueryStatus.QueryID
+}
+
+// wantsAsync reads the capabilities of a client (protocol, "Delta Sharing
+// Capabilities Header": keys and values count without case).
+func wantsAsync(h http.Header) bool {
+	for _, line := range h.Values("Delta-Sharing-Capabilities") {
+		for capability := range strings.SplitSeq(line, ";") {
+			key, value, _ := strings.Cut(capability, "=")
+			if strings.EqualFold(strings.TrimSpace(key), "asyncquery") && strings.EqualFold(strings.TrimSpace(value), "true") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mayPoll tells whether the caller started the query that it polls, on this table.
+func (s *Scheme) mayPoll(call *schemes.Call, decision *policies.Decision) *schemes.Refusal {
+	ctx := call.Request.Context()
+	backend, err := s.open(ctx)
+	if err != nil {
+		return schemes.Unavailable(err)
+	}
+	id, _ := decision.Param("query")
+	bound, err := backend.Store.QueryBound(ctx, s.config.Realm, call.Identity.Subject, tableOf(decision), id)
+	switch {
+	case err != nil:
+		return schemes.Unavailable(err)
+	case !bound:
+		return missing()
+	}
+	return nil
+}
+
+// tableOf names the table of a call, folded.
+func tableOf(decision *policies.Decision) string {
+	return tokenstore.FoldName(strings.Join(objectOf(decision, "share", "schema", "table"), "/"))
+}
+
+// objectOf is the values of parameters of a rule.
+func objectOf(decision *policies.Decision, parameters ...string) []string {
+	object := make([]string, len(parameters))
+	for i, name := range parameters {
+		object[i], _ = decision.Param(name)
+	}
+	return object
+}
