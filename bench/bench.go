@@ -19,6 +19,7 @@ type bench struct {
 
 	closers      []func() error
 	upstream     string
+	issuer       *issuer
 	bare         *server
 	large, small *gateway
 }
@@ -44,6 +45,10 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	b.closers = append(b.closers, stop)
+	if b.issuer, err = startIssuer(); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.issuer.stop)
 
 	if b.small, err = b.startGateway(ctx, "small", b.options.small); err != nil {
 		return err
@@ -60,7 +65,7 @@ func (b *bench) startGateway(ctx context.Context, name string, tokens uint64) (*
 	g := &gateway{size: size{tokens: tokens}}
 	store := filepath.Join(b.directory, name+"-store")
 	var err error
-	if g.size.filled, err = timed(func() error { return b.tool.fill(ctx, store, tokens) }); err != nil {
+	if g.size.filled, err = timed(func() error { return b.tool.fill(ctx, store, tokens, b.issuer.url) }); err != nil {
 		return nil, err
 	}
 	if g.size.lookup, err = b.tool.lookup(ctx, store, tokens, b.requests); err != nil {
@@ -75,7 +80,7 @@ func (b *bench) startGateway(ctx context.Context, name string, tokens uint64) (*
 		if err != nil {
 			return err
 		}
-		_, err = p.run(ctx, works(tokens, tokens)[0], http.StatusOK, 0, 1)
+		_, err = p.run(ctx, works(tokens, tokens, b.issuer.token)[0], http.StatusOK, 0, 1)
 		return errors.Join(err, p.close())
 	})
 	if err != nil {
@@ -105,7 +110,7 @@ func (b *bench) close() error {
 // compareAll measures one work after the other.
 func (b *bench) compareAll(ctx context.Context) error {
 	result := table{compareHead}
-	for _, w := range works(b.options.small, b.options.tokens) {
+	for _, w := range works(b.options.small, b.options.tokens, b.issuer.token) {
 		if !strings.Contains(w.name, b.only) {
 			continue
 		}

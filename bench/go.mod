@@ -2,7 +2,11 @@ module github.com/gatehouse-auth/gatehouse/bench
 
 go 1.26.0
 
-require github.com/gatehouse-auth/gatehouse v0.0.0
+require (
+	github.com/gatehouse-auth/gatehouse v0.0.0
+	github.com/go-jose/go-jose/v4 v4.1.6
+	golang.org/x/sys v0.48.0
+)
 
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
@@ -20,7 +24,6 @@ require (
 	go.opentelemetry.io/otel/metric v1.46.0 // indirect
 	go.opentelemetry.io/otel/trace v1.46.0 // indirect
 	golang.org/x/crypto v0.57.0 // indirect
-	golang.org/x/sys v0.48.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 

@@ -41,7 +41,7 @@ func record(t *testing.T, status int) (*recorder, *pool) {
 
 func TestLoadSendsEachNumberOnceOverKeptConnections(t *testing.T) {
 	r, p := record(t, http.StatusOK)
-	distinct := works(managed, managed)[1]
+	distinct := works(managed, managed, "")[1]
 	l, err := p.run(t.Context(), distinct, http.StatusOK, 100, 50)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestLoadSendsEachNumberOnceOverKeptConnections(t *testing.T) {
 
 func TestLoadFailsOnAnUnexpectedAnswer(t *testing.T) {
 	_, p := record(t, http.StatusServiceUnavailable)
-	if _, err := p.run(t.Context(), works(managed, managed)[0], http.StatusOK, 0, 10); err == nil {
+	if _, err := p.run(t.Context(), works(managed, managed, "")[0], http.StatusOK, 0, 10); err == nil {
 		t.Error("ten answers 503 where 200 was expected are no error")
 	}
 }

@@ -8,6 +8,7 @@ import (
 // What the load generator and the configuration agree on.
 const (
 	dataPath        = "/delta-sharing/shares/sales/schemas/orders/tables/2026/version"
+	listingPath     = "/delta-sharing/shares/sales/all-tables"
 	credentialsPath = "/dds-tokens"
 )
 
@@ -45,6 +46,7 @@ http://{ADDRESS} {
 		public_url http://{ADDRESS}
 		upstream_token {file.{DIR}/upstream}
 		credentials_api {CREDENTIALS}
+		rate_limit 1000000 1000000
 	}
 	reverse_proxy {UPSTREAM}
 }
@@ -59,9 +61,11 @@ func caddyfile(site string, s *server, upstream, store string) string {
 
 // dataCall is a request for a table's version, as a client with a kept connection
 // sends it.
-func dataCall(host, bearer string) []byte {
+func dataCall(host, bearer string) []byte { return get(host, dataPath, bearer) }
+
+func get(host, path, bearer string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Delta-Sharing-Python/1.3.3\r\n"+
-		"Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nAuthorization: Bearer %s\r\n\r\n", dataPath, host, bearer)
+		"Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nAuthorization: Bearer %s\r\n\r\n", path, host, bearer)
 }
 
 // rotation asks the credentials API for a new link.

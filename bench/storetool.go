@@ -24,8 +24,8 @@ func buildStoreTool(ctx context.Context, directory string) (storeTool, error) {
 }
 
 // fill makes a store with so many tokens.
-func (t storeTool) fill(ctx context.Context, directory string, tokens uint64) error {
-	return t.run(ctx, nil, "fill", directory, "-tokens", number(tokens), "-managed", number(min(managed, tokens)))
+func (t storeTool) fill(ctx context.Context, directory string, tokens uint64, issuer string) error {
+	return t.run(ctx, nil, "fill", directory, "-tokens", number(tokens), "-managed", number(min(managed, tokens)), "-issuer", issuer)
 }
 
 // lookup returns how long a look-up takes in a store that nobody has open, in

@@ -27,8 +27,8 @@ type work struct {
 const unknown = 1 << 40
 
 // works lists what is measured against bare Caddy. Small is how many tokens the
-// small store has, large the large one.
-func works(small, large uint64) []work {
+// small store has, large the large one; federated is a token of the issuer.
+func works(small, large uint64, federated string) []work {
 	return []work{
 		{
 			name: "repeated token", limit: 1.10, status: http.StatusOK,
@@ -41,6 +41,18 @@ func works(small, large uint64) []work {
 		{
 			name: "another token each time, of " + thousands(small), limit: 1.25, status: http.StatusOK, small: true, once: small,
 			request: func(host string, n uint64) []byte { return dataCall(host, secrets.Token(n%small)) },
+		},
+		{
+			name: "repeated access token of an OAuth client", limit: 1.10, status: http.StatusOK,
+			request: func(host string, _ uint64) []byte { return dataCall(host, secrets.AccessToken()) },
+		},
+		{
+			name: "repeated token of a federated recipient", limit: 1.10, status: http.StatusOK,
+			request: func(host string, _ uint64) []byte { return dataCall(host, federated) },
+		},
+		{
+			name: "listing of 500 items, half of them granted", limit: 2, status: http.StatusOK,
+			request: func(host string, _ uint64) []byte { return get(host, listingPath, secrets.Token(secrets.Some)) },
 		},
 		{
 			name: "garbage: malformed", limit: 1, status: http.StatusUnauthorized,

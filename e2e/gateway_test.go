@@ -13,7 +13,8 @@ import (
 )
 
 // deltaSite is a delta gateway before a recording upstream, at debug level so that a
-// secret has every chance to leak into the log.
+// secret has every chance to leak into the log. Its limits are off: these tests call
+// more often than a recipient, see TestRecipientThatCallsTooOftenIsSlowedDown.
 const deltaSite = `
 {
 	admin {$ADMIN}
@@ -29,6 +30,8 @@ http://{$GATE} {
 		public_url http://{$GATE}
 		endpoint /delta-sharing
 		upstream_token {file.{$ROOT}/examples/delta/token}
+		rate_limit off
+		concurrent_limit off
 		credentials_api /dds-tokens
 	}
 	reverse_proxy {$UPSTREAM}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/e2e/harness"
 )
@@ -61,7 +62,7 @@ func shell(t *testing.T, g *harness.Instance, dir, text string) (output string, 
 	t.Helper()
 	cmd := exec.Command("sh", "-eu", "-c", text)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CADDY_ADMIN="+g.Admin, "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "CADDY_ADMIN="+g.Admin, "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -87,7 +88,14 @@ func copyOfCheckout(t *testing.T) string {
 
 // The tests of README's marked blocks, by their names.
 var readmeTests = map[string]func(*testing.T, block){
-	"first-rows": firstRows,
+	"first-rows":     firstRows,
+	"privileges":     commands("acme", "temporary-credentials"),
+	"authentication": commands("", "/delta_sharing/retrieve_config.html?", "https://login.initech.example"),
+	"addresses":      commands("acme", "192.0.2.0/24", "2001:db8::/32"),
+	"migration":      commands("", "/delta_sharing/retrieve_config.html?", "cannot be recalled"),
+	"import":         commands("", "2"),
+	"campaign":       commands("acme", "acme"),
+	"admins":         commands("", "ghk_"),
 }
 
 func TestMarkedBlocksOfREADMEDoWhatTheySay(t *testing.T) {
@@ -149,6 +157,51 @@ func firstRows(t *testing.T, b block) {
 	text, err := os.ReadFile(filepath.Join(dir, "config.share"))
 	if err != nil || !strings.Contains(string(text), "bearerToken") {
 		t.Errorf("the credential file: %s, %v", text, err)
+	}
+}
+
+// day is one in the future when a document was written.
+var day = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
+
+// commands runs a block of commands of an operator, and looks for what they print.
+// The recipient is there already, if it has a name.
+func commands(recipient string, prints ...string) func(*testing.T, block) {
+	return func(t *testing.T, b block) {
+		g, dir := startExample(t), copyOfCheckout(t)
+		for name, text := range map[string]string{
+			"old-token":      "dapi-0123456789abcdef-old\n",
+			"recipients.csv": "name,token,grants,until,comment\nhooli,hooli-0123456789abcdef,sales,,\nstark,stark-0123456789abcdef,sales;finance,2099-12-31,by letter\n",
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if recipient != "" {
+			if out, err := shell(t, g, dir, "caddy gatehouse recipient create "+recipient+" --grant finance"); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+		}
+		text := day.ReplaceAllString(b.text, time.Now().AddDate(0, 3, 0).Format(time.DateOnly))
+		out, err := shell(t, g, dir, text)
+		if err != nil {
+			t.Fatalf("README.md:%d: %v\n%s", b.line, err, out)
+		}
+		for _, want := range prints {
+			if !strings.Contains(out, want) {
+				t.Errorf("README.md:%d: the commands do not print %s:\n%s", b.line, want, out)
+			}
+		}
+	}
+}
+
+// Every command of the documents is run: what stands in no marked block would rot.
+func TestEveryDocumentedCommandIsRun(t *testing.T) {
+	for _, name := range []string{"README.md", "SECURITY.md"} {
+		for _, b := range blocks(t, name) {
+			if b.lang == "sh" && b.mark == "" && strings.Contains(b.text, "caddy gatehouse") {
+				t.Errorf("%s:%d: the block has no mark, so no test runs it", name, b.line)
+			}
+		}
 	}
 }
 

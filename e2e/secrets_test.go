@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,12 +53,15 @@ func (g *gateway) plant(t *testing.T) secretsSeen {
 	_, postedToken, _ := strings.Cut(button.Body, `"bearerToken":"`)
 	postedToken, _, _ = strings.Cut(postedToken, `"`)
 	rotated := m.list(t, "POST", endingIn(3600))[0]
+	client, _ := g.createClient(t, "client", "sales")
+	basic := base64.StdEncoding.EncodeToString([]byte(client.ClientID + ":" + client.ClientSecret))
 	jwt := "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhY21lIiwiaXNzIjoieCJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 	all := secretsSeen{
 		"code of a pending link": code(pending), "code of a used link": code(used), "code that was posted": code(posted),
 		"code of a rotation": code(*rotated.ActivationLink), "bearer token": token, "token of a posted code": postedToken,
 		"management key": strings.TrimPrefix(m.auth, "Authorization: Bearer "), "JWT": jwt,
-		"upstream token": upstreamSecret,
+		"upstream token": upstreamSecret, "client secret": client.ClientSecret, "client secret in a header": basic,
+		"access token": g.accessToken(t, client), "admin token": g.adminToken(t, "operator"),
 	}
 	for name, secret := range all {
 		if len(secret) < 30 {
@@ -75,6 +79,19 @@ func (g *gateway) plant(t *testing.T) secretsSeen {
 	g.say(t, "GET", "/api/2.1/unity-catalog/public/data_sharing_activation/"+code(pending), "")
 	g.say(t, "POST", profilePath, "code="+code(used), "Content-Type: application/x-www-form-urlencoded")
 	g.say(t, "POST", profilePath+"?"+code(pending), "code="+strings.Repeat("x", 8<<10), "Content-Type: application/x-www-form-urlencoded")
+
+	// What a client and its mistakes send to the token endpoint.
+	form := "grant_type=client_credentials&client_id=" + client.ClientID + "&client_secret=" + client.ClientSecret
+	endpoint := g.target(t, client.TokenEndpoint)
+	for _, secret := range all {
+		for _, header := range []string{"Authorization: Basic " + secret, bearer(secret), "Accept: */*"} {
+			g.say(t, "POST", endpoint, form, header, "Content-Type: application/x-www-form-urlencoded")
+			g.say(t, "POST", endpoint, "grant_type="+secret+"&scope="+secret, header, "Content-Type: application/x-www-form-urlencoded")
+			g.say(t, "PUT", endpoint, "", header)
+		}
+	}
+	g.say(t, "POST", endpoint+"?"+form, "", "Content-Type: application/x-www-form-urlencoded")
+	g.say(t, "GET", endpoint+"?"+form, "")
 
 	for _, secret := range all {
 		for _, target := range []string{metadata, listing, "/dds-tokens", "/admin", metadata + "%00"} {
@@ -98,7 +115,8 @@ func (g *gateway) plant(t *testing.T) secretsSeen {
 			g.say(t, "POST", target, "access_token="+secret, bearer(token), "Content-Type: application/x-www-form-urlencoded")
 			g.say(t, "PATCH", target, `{"`+secret+`":`, m.auth, "Content-Type: application/json")
 		}
-		if secret != upstreamSecret { // which has no shape to know it by, and which no client knows
+		shapeless := secret == upstreamSecret || secret == basic // nothing knows them where nobody says them
+		if !shapeless {
 			g.say(t, "GET", "/delta-sharing/shares/"+secret, "", bearer(token))
 			g.say(t, "GET", "/"+secret, "")
 			g.say(t, "BREW", "/"+secret, "")
@@ -106,7 +124,7 @@ func (g *gateway) plant(t *testing.T) secretsSeen {
 		g.say(t, "GET", metadata, "", "Host: other.example", "Authorization: Bearer "+secret, "Referer: http://x"+profilePath+"?"+secret)
 
 		// What an operator or a script may get wrong.
-		if secret != upstreamSecret {
+		if !shapeless {
 			g.TryGatehouse("token", "revoke", secret)
 			g.TryGatehouse("recipient", "ungrant", "acme", secret)
 		}

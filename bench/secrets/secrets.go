@@ -10,7 +10,12 @@ import (
 const (
 	token         = "ghd_"
 	managementKey = "ghm_"
+	accessToken   = "gho_"
 )
+
+// Some is the number of the token whose holder may see a part of what is shared. No
+// store has so many others.
+const Some = 1 << 50
 
 const checksumLen = 3
 
@@ -21,6 +26,9 @@ func Token(n uint64) string { return text(token, n) }
 
 // ManagementKey returns the n-th management key.
 func ManagementKey(n uint64) string { return text(managementKey, n) }
+
+// AccessToken returns the one access token of an OAuth client.
+func AccessToken() string { return text(accessToken, 0) }
 
 // BadChecksum returns a token that differs in its last character from one that
 // Token returns, so that nothing but the checksum tells.

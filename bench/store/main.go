@@ -27,6 +27,7 @@ type settings struct {
 	directory       string
 	tokens, managed uint64
 	count, parallel int
+	issuer          string
 }
 
 func run(ctx context.Context, args []string) error {
@@ -38,6 +39,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&s.directory, "directory", "", "directory of the store")
 	flags.Uint64Var(&s.tokens, "tokens", 100_000, "tokens in the store, one recipient each")
 	flags.Uint64Var(&s.managed, "managed", 0, "how many recipients get a management key")
+	flags.StringVar(&s.issuer, "issuer", "", "issuer that vouches for one recipient; none if empty")
 	flags.IntVar(&s.count, "count", 10_000, "look-ups or commits to measure")
 	flags.IntVar(&s.parallel, "parallel", 32, "commits at a time")
 	if err := flags.Parse(args[1:]); err != nil {
@@ -51,7 +53,9 @@ func run(ctx context.Context, args []string) error {
 	var result any
 	switch args[0] {
 	case "fill":
-		err = fill(ctx, driver, s)
+		if err = fill(ctx, driver, s); err == nil {
+			err = addSpecial(ctx, driver, s.issuer)
+		}
 	case "lookup":
 		result, err = lookup(ctx, driver, s)
 	case "commit":

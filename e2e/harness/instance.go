@@ -179,7 +179,9 @@ func (i *Instance) Kill() {
 func (i *Instance) Reload(caddyfile string) Result {
 	i.tb.Helper()
 	i.write(caddyfile)
-	return i.Command("", "reload", "--adapter", "caddyfile", "--config", i.config, "--address", i.Admin, "--force")
+	res := i.Command("", "reload", "--adapter", "caddyfile", "--config", i.config, "--address", i.Admin, "--force")
+	Eventually(i.tb, "one listener is left", func() bool { return listeners(i.Gate) < 2 })
+	return res
 }
 
 // Load posts a Caddyfile to the admin endpoint, which costs less than a reload by
