@@ -229,6 +229,16 @@ func TestEnumsHaveFixedWords(t *testing.T) {
 	}
 }
 
+func TestGrantWithoutArgumentsNamesNoResource(t *testing.T) {
+	t.Parallel()
+	p := mustCompile(t, "allow GET /config grant catalogue")
+	for grants, allow := range map[string]bool{"catalogue:": true, "catalogue:a": false, "other:": false} {
+		if d := p.Decide("GET", []string{"config"}, false, Subject{Authenticated: true, Grants: granted{grants}}); d.Allow != allow {
+			t.Errorf("%s: %v", grants, d.Reason)
+		}
+	}
+}
+
 func BenchmarkDecide(b *testing.B) {
 	p := mustCompile(b, deltaRules)
 	user := Subject{Authenticated: true, Roles: []string{"provider"}, Grants: granted{"select:sales/finance/q3"}}

@@ -29,7 +29,8 @@
 //	authenticated           anyone with a valid credential
 //	role NAME[,NAME]        one of these roles
 //	kind NAME[,NAME]        an identity of one of these kinds
-//	grant PRIVILEGE ARG...  a grant; each ARG is literal or a {name} of PATTERN
+//	grant PRIVILEGE ARG...  a grant; each ARG is literal or a {name} of PATTERN,
+//	                        and none asks for the privilege on anything
 //
 // The package is pure: no I/O, no clock, no goroutines. It imports only the
 // standard library and may be imported by caddymodule and by schemes.

@@ -20,7 +20,7 @@ var style string
 
 // Pages renders pages. It may be used concurrently.
 type Pages struct {
-	activation, used, expired, disabled, unknown, unavailable *template.Template
+	activation, used, expired, disabled, elsewhere, unknown, unavailable *template.Template
 }
 
 // Activation is what the page behind an unused link says. All texts may come
@@ -32,8 +32,19 @@ type Activation struct {
 	// Sharer is the host of the public URL: who shares the data.
 	Sharer string
 
+	// Shares are the names of what is shared, at most ten of which are shown. None:
+	// the page does not say.
+	Shares []string
+
 	// ExpiresAt is when the link ends. It is shown in UTC, to the minute.
 	ExpiresAt time.Time
+
+	// WorksUntil is when the file ends if it is downloaded now. Zero: the page does
+	// not say.
+	WorksUntil time.Time
+
+	// OAuth says that the file holds an OAuth client's secret instead of a token.
+	OAuth bool
 
 	// Code is the activation code, sent back in the form field "code".
 	Code string
@@ -55,9 +66,18 @@ func New() *Pages {
 	}
 	return &Pages{
 		activation: page("activation"), used: page("used"), expired: page("expired"), disabled: page("disabled"),
-		unknown: page("unknown"), unavailable: page("unavailable"),
+		elsewhere: page("elsewhere"), unknown: page("unknown"), unavailable: page("unavailable"),
 	}
 }
+
+// maxShares bounds the page; the files of some recipients open hundreds of shares.
+const maxShares = 10
+
+// ShownShares are those that the page names.
+func (a Activation) ShownShares() []string { return a.Shares[:min(len(a.Shares), maxShares)] }
+
+// MoreShares is how many the page does not name.
+func (a Activation) MoreShares() int { return max(0, len(a.Shares)-maxShares) }
 
 // Activation writes the page from which the credential file is downloaded. To
 // show it uses nothing up, so that mail scanners and previews do no harm.
@@ -70,6 +90,12 @@ func (p *Pages) Used(w io.Writer, sharer string) error { return renderNotice(w, 
 // Disabled writes the page for a link of a recipient that is disabled.
 func (p *Pages) Disabled(w io.Writer, sharer string) error {
 	return renderNotice(w, p.disabled, sharer)
+}
+
+// Elsewhere writes the page for a caller from a network that the link is not for. It
+// tells nothing of the link.
+func (p *Pages) Elsewhere(w io.Writer, sharer string) error {
+	return renderNotice(w, p.elsewhere, sharer)
 }
 
 // Expired writes the page for a link whose time is over, or that was revoked or

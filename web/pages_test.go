@@ -17,6 +17,7 @@ var example = Activation{
 	Recipient: "acme",
 	Sharer:    "sharing.example.com",
 	ExpiresAt: time.Date(2026, 11, 25, 13, 4, 5, 0, time.FixedZone("", 3600)),
+	Shares:    []string{"sales", "finance"},
 	Code:      "gha_code",
 	Action:    "/delta_sharing/retrieve_config.html",
 }
@@ -31,6 +32,7 @@ func renderAll(t *testing.T, a Activation) map[string]string {
 		"used":        func(w io.Writer) error { return p.Used(w, a.Sharer) },
 		"expired":     func(w io.Writer) error { return p.Expired(w, a.Sharer) },
 		"disabled":    func(w io.Writer) error { return p.Disabled(w, a.Sharer) },
+		"elsewhere":   func(w io.Writer) error { return p.Elsewhere(w, a.Sharer) },
 		"unknown":     func(w io.Writer) error { return p.Unknown(w, a.Sharer) },
 		"unavailable": func(w io.Writer) error { return p.Unavailable(w, a.Sharer) },
 	} {
@@ -158,9 +160,60 @@ func TestActivationPage(t *testing.T) {
 	}
 }
 
+func TestActivationPageTellsOfOAuthWhereItIsUsed(t *testing.T) {
+	a := example
+	for _, oauth := range []bool{false, true} {
+		a.OAuth = oauth
+		page := renderAll(t, a)["activation"]
+		if strings.Contains(page, "OAuth client credentials") != oauth {
+			t.Errorf("OAuth %v: the page says the other", oauth)
+		}
+		if !strings.Contains(page, "What to do with the file") {
+			t.Error("the page does not say what to do with the file")
+		}
+	}
+}
+
+func TestActivationPageSaysWhatIsSharedAndUntilWhen(t *testing.T) {
+	shares := strings.Split(strings.Repeat("s,", 11)+"hidden", ",")
+	for _, tc := range []struct {
+		name       string
+		shares     []string
+		worksUntil time.Time
+		says, not  []string
+	}{
+		{"all of a few", []string{"sales", "Finanzen"}, time.Time{}, []string{"Data", "sales", "Finanzen"}, []string{"more", "File ends"}},
+		{"ten of many", shares, time.Time{}, []string{"and 2 more"}, []string{"hidden"}},
+		{"nothing yet", nil, time.Time{}, nil, []string{"Data", "more"}},
+		{
+			"the end of the file", nil, time.Date(2027, 2, 20, 7, 8, 9, 0, time.UTC),
+			[]string{"File ends", "20 February 2027, 07:08 UTC", `datetime="2027-02-20T07:08:09Z"`},
+			nil,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := example
+			a.Shares, a.WorksUntil = tc.shares, tc.worksUntil
+			page := renderAll(t, a)["activation"]
+			_, page, _ = strings.Cut(page, "<dl>")
+			page, _, _ = strings.Cut(page, "</dl>")
+			for _, want := range tc.says {
+				if !strings.Contains(page, want) {
+					t.Errorf("page does not say %q:\n%s", want, page)
+				}
+			}
+			for _, no := range tc.not {
+				if strings.Contains(page, no) {
+					t.Errorf("page says %q:\n%s", no, page)
+				}
+			}
+		})
+	}
+}
+
 func TestNoticesSayWhatToDoAndOfferNoForm(t *testing.T) {
 	for name, want := range map[string]string{
-		"used": "revoked", "expired": "for a new one", "disabled": "enabled again", "unknown": "whole link", "unavailable": "not been used up",
+		"used": "revoked", "expired": "for a new one", "disabled": "enabled again", "elsewhere": "network", "unknown": "whole link", "unavailable": "not been used up",
 	} {
 		page := renderAll(t, example)[name]
 		if !strings.Contains(page, want) || !strings.Contains(page, "the person who sent you the link") {
@@ -206,7 +259,7 @@ func TestHostileValuesStayText(t *testing.T) {
 		`' autofocus onfocus=alert(1) x='`, `javascript:alert(1)`, `data:text/html,<script>x</script>`, "\x00\u202e<b>", `{{.Code}}`, `<!--`,
 		"a\r\nSet-Cookie: x", strings.Repeat("<", 10_000), "\xff\xfe", `&lt;script&gt;`,
 	} {
-		pages := renderAll(t, Activation{Recipient: evil, Sharer: evil, Code: evil, Action: evil})
+		pages := renderAll(t, Activation{Recipient: evil, Sharer: evil, Shares: []string{evil, evil}, Code: evil, Action: evil})
 		for name, page := range pages {
 			want, got := nodes(t, plain[name]), nodes(t, page)
 			if len(got) != len(want) {
