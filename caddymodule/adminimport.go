@@ -50,8 +50,7 @@ func importRecipients(app *App, r *http.Request) (any, error) {
 	err = readRows(json.NewDecoder(r.Body), func(row tokenlist.Row) {
 		order, err := orderOf(row, store.Now())
 		if err != nil {
-			found[len(orders)] = err
-			order = delta.Order{} // without a token it is refused, and all others with it
+			found[len(orders)] = err // and the order is empty: it is refused, and all others with it
 		}
 		if order.Imported.Reveal() != "" && scheme.IsUpstreamToken(secret.DigestOf(order.Imported.Reveal())) {
 			view.Warning = "Recipient " + row.Name + ": " + isTheServersOwn
