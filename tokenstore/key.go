@@ -116,20 +116,20 @@ const maxNameLength = 255
 // then stand in a header, a URL, a log line and a command as it is.
 func ValidName(name string) error {
 	if name == "" || len(name) > maxNameLength {
-		return fmt.Errorf("%w: a recipient's name has 1 to %d characters", ErrInvalid, maxNameLength)
+		return fmt.Errorf("%w: a name has 1 to %d characters", ErrInvalid, maxNameLength)
 	}
 	for _, c := range []byte(name) {
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("._-@+:=~", c) >= 0) {
-			return fmt.Errorf("%w: a recipient's name takes letters, digits and . _ - @ + : = ~", ErrInvalid)
+			return fmt.Errorf("%w: a name takes letters, digits and . _ - @ + : = ~", ErrInvalid)
 		}
 	}
 	switch {
 	case name == "." || name == "..":
-		return fmt.Errorf("%w: a recipient's name cannot be a dot segment", ErrInvalid)
+		return fmt.Errorf("%w: a name cannot be a dot segment", ErrInvalid)
 	case name[0] == '-':
-		return fmt.Errorf("%w: a recipient's name cannot begin with a hyphen, like an option", ErrInvalid)
+		return fmt.Errorf("%w: a name cannot begin with a hyphen, like an option", ErrInvalid)
 	case strings.HasPrefix(FoldName(name), RecipientIDPrefix):
-		return fmt.Errorf("%w: a recipient's name cannot begin like an id, with %s", ErrInvalid, RecipientIDPrefix)
+		return fmt.Errorf("%w: a name cannot begin like an id, with %s", ErrInvalid, RecipientIDPrefix)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (s *Scheme) identifyRecipient(ctx context.Context, call *schemes.Call) (*sc
 	identity.Accessor = holder.Token.Accessor
 	identity.Expiry = holder.Token.ExpiresAt
 	switch {
-	case !holder.Token.RotatedAt.IsZero():
+	case !holder.Root.RotatedAt.IsZero(): // of an access token, that of its client secret
 		identity.Old = schemes.Rotated
 	case holder.Token.Imported:
 		identity.Old = schemes.Imported
@@ -152,7 +152,8 @@ func disabledRefusal(cause error) *schemes.Refusal {
 // inURL tells whether a query carries a bearer token (RFC 6750 section 2.3): it
 // is a second carrier, and would reach the log of every server on the way.
 func inURL(rawQuery string) bool {
-	for parameter := range strings.SplitSeq(rawQuery, "&") {
+	// Some servers also part parameters at a semicolon.
+	for parameter := range strings.FieldsFuncSeq(rawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, _, _ := strings.Cut(parameter, "=")
 		if decoded, err := url.QueryUnescape(name); err == nil && strings.EqualFold(decoded, "access_token") {
 			return true

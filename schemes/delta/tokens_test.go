@@ -119,6 +119,7 @@ func TestOneCarrierOnly(t *testing.T) {
 		{"url alone", "?access_token=" + token, nil, 400},
 		{"url without a value", "?access_token", nil, 400},
 		{"url after another parameter", "?maxResults=5&access_token=x", []string{"Authorization", bearer}, 400},
+		{"url after a semicolon", "?maxResults=5;access_token=x", []string{"Authorization", bearer}, 400},
 		{"url in escapes", "?access%5Ftoken=" + token, nil, 400},
 		{"a parameter of a similar name", "?my_access_token=x&access_token_hint=y", []string{"Authorization", bearer}, 200},
 		{"the word as a value", "?x=access_token", []string{"Authorization", bearer}, 200},
