@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
@@ -26,7 +28,18 @@ type reading struct {
 	*passage
 	ctx    context.Context // ends when the time is over
 	before http.Header     // the headers before the next handler set its own
-	bodies []*bytes.Buffer
+	reads  int
+	body   *bytes.Buffer // of the last read; nil before the first
+}
+
+// passedOn are the headers of the server behind that go with an answer that is
+// composed: what is hidden could be told by any other, such as a count or a link to the
+// next page.
+var passedOn = map[string]bool{
+	"Content-Type": true, "Content-Language": true, "Delta-Sharing-Capabilities": true,
+	"Date": true, "Server": true, "Via": true, "Vary": true, "X-Request-Id": true,
+	"Access-Control-Allow-Origin": true, "Access-Control-Expose-Headers": true,
+	"Strict-Transport-Security": true, "X-Content-Type-Options": true,
 }
 
 // compose sends what the scheme makes of answers that it reads whole. The server
@@ -45,27 +58,32 @@ func (p *passage) compose(compose schemes.Compose) error {
 	defer func() { r.URL.RawQuery = query }()
 
 	from := &reading{passage: p, ctx: ctx, before: maps.Clone(p.w.Header())}
-	defer func() {
-		for _, body := range from.bodies {
-			giveBack(body)
-		}
-	}()
+	defer from.giveBack()
 	composed, err := compose(ctx, from.read)
+	if err == nil {
+		err = p.askAgain() // reading may have taken its time
+	}
 	if err != nil {
 		if refusal := (*schemes.Refusal)(nil); errors.As(err, &refusal) {
 			return refusal
 		}
 		return unfit(err)
 	}
-	for _, name := range []string{
-		"Etag", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest", "Accept-Ranges", "Content-Length",
-	} {
-		composed.Header.Del(name)
-	}
 	h := p.w.Header()
-	clear(h) // what the next handler deleted stays deleted
-	maps.Copy(h, composed.Header)
-	dropTrailers(h)
+	if composed.Status == http.StatusOK {
+		for name, values := range composed.Header {
+			if passedOn[name] {
+				h[name] = values
+			}
+		}
+		// It is this caller's, and true as long as nothing changes.
+		h.Set("Cache-Control", "private, no-store")
+	} else {
+		clear(h) // what the next handler deleted stays deleted
+		maps.Copy(h, composed.Header)
+		h.Del("Content-Length")
+		dropTrailers(h)
+	}
 	if r.Method == http.MethodHead {
 		p.w.WriteHeader(composed.Status) // no body, and no length that tells what is hidden
 		return nil
@@ -85,21 +103,28 @@ func (g *Gate) composeTime() time.Duration {
 
 // read implements schemes.Read.
 func (r *reading) read(rawQuery string) (schemes.Recorded, error) {
-	if len(r.bodies) == schemes.MaxReads {
+	if r.reads == schemes.MaxReads {
 		return schemes.Recorded{}, internal(errTooManyReads)
 	}
 	if r.ctx.Err() != nil {
 		return schemes.Recorded{}, r.over()
 	}
+	if r.reads > 0 {
+		if err := r.askAgain(); err != nil {
+			return schemes.Recorded{}, err
+		}
+	}
 	// The placeholders of handlers behind the gate read the original.
 	r.call.Request.URL.RawQuery = rawQuery
-	request := r.call.Request.Clone(r.ctx)
-	if len(r.bodies) > 0 { // a body can be sent once
+	request := r.call.Request.Clone(afresh(r.ctx))
+	if r.reads > 0 { // a body can be sent once
 		request.Body, request.ContentLength, request.TransferEncoding = http.NoBody, 0, nil
 		request.Header.Del("Content-Length")
 	}
-	rec := &recorder{ctx: r.ctx, header: maps.Clone(r.before), body: recorded.Get().(*bytes.Buffer)}
-	r.bodies = append(r.bodies, rec.body)
+	r.giveBack()
+	r.reads++
+	r.body = recorded.Get().(*bytes.Buffer)
+	rec := &recorder{ctx: r.ctx, header: maps.Clone(r.before), body: r.body}
 	err := rec.serve(r.next, request)
 	if lapsed := r.lapse(); lapsed != nil {
 		return schemes.Recorded{}, lapsed
@@ -123,6 +148,28 @@ func (r *reading) read(rawQuery string) (schemes.Recorded, error) {
 		return schemes.Recorded{}, unfit(errors.New("a listing was compressed unasked"))
 	}
 	return schemes.Recorded{Status: rec.status, Header: rec.header, Body: rec.body.Bytes()}, nil
+}
+
+// giveBack ends the loan of the last answer.
+func (r *reading) giveBack() {
+	if r.body != nil {
+		giveBack(r.body)
+		r.body = nil
+	}
+}
+
+// routeGroups is the key under which Caddy notes which groups of routes, such as
+// several handle blocks, have had their one match.
+const routeGroups = caddy.CtxKey("route_group")
+
+// afresh is the context of one read: each must take the same way through the routes
+// behind the gate, and note for itself where it has been.
+func afresh(ctx context.Context) context.Context {
+	groups, ok := ctx.Value(routeGroups).(map[string]struct{})
+	if !ok {
+		return ctx
+	}
+	return context.WithValue(ctx, routeGroups, maps.Clone(groups))
 }
 
 // over is the refusal when the time to read is over, or the client is gone.

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -184,11 +185,15 @@ func (p *passage) admit() error {
 	}
 	p.lease = lease
 	p.metrics.used(id)
-	switch userAgent := p.call.Request.UserAgent(); {
+	userAgent := p.call.Request.UserAgent()
+	switch {
 	case id.Accessor == "":
 	case id.Old != schemes.NotOld:
-		backend.Store.TouchBy(id.Accessor, p.call.ClientIP, userAgent)
+		backend.Store.TouchBy(cmp.Or(id.Source, id.Accessor), p.call.ClientIP, userAgent)
 	default:
+		backend.Store.Touch(cmp.Or(id.Source, id.Accessor), p.call.ClientIP, userAgent)
+	}
+	if id.Source != "" {
 		backend.Store.Touch(id.Accessor, p.call.ClientIP, userAgent)
 	}
 	return nil

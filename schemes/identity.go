@@ -21,6 +21,9 @@ type Identity struct {
 	Grants  policies.Grants
 	// Accessor is the public id of the token; empty if it has none.
 	Accessor string
+	// Source is the accessor of the long-lived credential that an access token came
+	// from; empty for others.
+	Source string
 	// Expiry is when the credential ends; zero: not by itself.
 	Expiry time.Time
 	// Old says that the credential is one that an operator wants to see unused.

@@ -101,8 +101,7 @@ type Scheme interface {
 
 // Compose makes an answer of one or more answers of the server behind. A *Refusal
 // as its error is what the client gets; any other error says that the server's
-// answer cannot be understood: nothing of it is sent then. Validators and lengths
-// in the header of what it returns are dropped.
+// answer cannot be understood: nothing of it is sent then.
 type Compose func(ctx context.Context, read Read) (Recorded, error)
 
 // MaxReads is how often a Compose may read for one request.
@@ -113,7 +112,9 @@ const MaxReads = 20
 // status and header. Its errors are for the client, and to be returned as they are.
 type Read func(rawQuery string) (Recorded, error)
 
-// Recorded is a whole answer. What was read is lent until what was composed is sent.
+// Recorded is a whole answer. The body of one that was read is lent until the next read,
+// or until what was composed is sent. Of the header of one that is composed, with status
+// 200, the gate sends what tells nothing of what was left out.
 type Recorded struct {
 	Status int
 	Header http.Header

@@ -16,6 +16,10 @@ import (
 // started it.
 const queryLifetime = 24 * time.Hour
 
+// queryLimits bound how many asynchronous queries a recipient may start: each is a record
+// of the store for a day, and a synced write.
+var queryLimits = schemes.Limits{Rate: 1, Burst: 200}
+
 // Patterns of the calls that start and poll asynchronous queries.
 const (
 	patternQuery   = "/shares/{share}/schemas/{schema}/tables/{table}/query"
@@ -34,13 +38,20 @@ func (s *Scheme) learnQuery(call *schemes.Call) schemes.Learn {
 	case rule.Pattern != patternQuery && rule.Pattern != patternChanges, !wantsAsync(call.Request.Header):
 		return nil
 	}
+	polled, _ := call.Decision.Param("query")
 	return func(ctx context.Context, firstLine []byte) error {
 		id := queryOf(firstLine)
-		if id == "" {
+		if id == "" || id == polled {
 			return nil
 		}
 		backend, err := s.open(ctx)
 		if err == nil {
+			key := schemes.LimitKey{Realm: s.config.Realm, Subject: call.Identity.Subject, Purpose: "asynchronous queries"}
+			lease, retryAfter, ok := backend.Limiter.Take(key, queryLimits)
+			if !ok {
+				return schemes.TooMany(retryAfter)
+			}
+			lease.Release()
 			err = backend.Store.BindQuery(ctx, s.config.Realm, call.Identity.Subject, tableOf(&call.Decision), id, queryLifetime)
 		}
 		if err != nil {

@@ -51,6 +51,11 @@ func (s *Scheme) list(call *schemes.Call, l *listing, names []string) schemes.Co
 		started := backend.Store.Now()
 		scope := s.pageScope(call.Identity.Subject, names, l.grants.revision)
 		f := &filling{listing: l, strip: s.config.StripLocations, want: query.want}
+		if l.scope.isEmpty() && query.token == "" {
+			f.begin(0) // and the server behind has no work
+			header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+			return schemes.Recorded{Status: http.StatusOK, Header: header, Body: f.end(backend.Sealer, scope, started)}, nil
+		}
 		if query.token != "" {
 			if f.from, err = openPosition(backend.Sealer, query.token, scope, started); err != nil {
 				return schemes.Recorded{}, stalePage(err)

@@ -172,6 +172,9 @@ func (s *grantSet) any(wanted privileges) bool {
 	return s.everywhere&wanted != 0 || slices.ContainsFunc(s.granted, func(g granted) bool { return g.given&wanted != 0 })
 }
 
+// isEmpty tells whether nothing is granted on anything in the object.
+func (s scope) isEmpty() bool { return len(s.granted) == 0 && s.given == 0 }
+
 // on adds up what is granted on an object, by itself or by what holds it.
 func (s *grantSet) on(object ...string) privileges {
 	if !isObject(object) {

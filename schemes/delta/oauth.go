@@ -101,23 +101,37 @@ func clientOf(w http.ResponseWriter, r *http.Request) (client, *schemes.Refusal)
 }
 
 var (
-	errRepeated = errors.New("a parameter stands in the form twice")
-	errBasic    = errors.New("the Authorization header holds no id and secret of the scheme Basic")
+	errRepeated  = errors.New("a parameter stands in the form twice")
+	errSemicolon = errors.New("a semicolon stands in the form, where some servers part parameters")
+	errBasic     = errors.New("the Authorization header holds no id and secret of the scheme Basic")
 )
 
 // formOf reads a form in which no parameter occurs twice (RFC 6749 section 3.2). One
-// without a value is as good as absent.
+// without a value is as good as absent. The value of scope is left out: clients send it
+// as it stands in their profile, not encoded.
 func formOf(body string) (map[string]string, error) {
-	values, err := url.ParseQuery(body)
-	if err != nil {
-		return nil, err
-	}
-	form := make(map[string]string, len(values))
-	for name, all := range values {
-		if len(all) > 1 {
+	form := make(map[string]string)
+	for parameter := range strings.SplitSeq(body, "&") {
+		if parameter == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(parameter, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := form[name]; twice {
 			return nil, errRepeated
 		}
-		form[name] = all[0]
+		switch {
+		case name == "scope":
+			value = ""
+		case strings.Contains(parameter, ";"):
+			return nil, errSemicolon
+		}
+		if form[name], err = url.QueryUnescape(value); err != nil {
+			return nil, err
+		}
 	}
 	return form, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -37,13 +38,20 @@ func (s *Scheme) identifyRecipient(ctx context.Context, call *schemes.Call) (*sc
 	if identity := backend.Identities.Get(key, backend.Store.Now()); identity != nil {
 		return identity, nil
 	}
+	var invalid error // as a foreign issuer's token
 	if federated {
-		if identity, known, err := s.identifyFederated(ctx, backend, presented, key); known {
+		identity, known, err := s.identifyFederated(ctx, backend, presented, key)
+		if known && !errors.Is(err, keyring.ErrInvalidToken) {
 			return identity, err
 		}
+		invalid = err
 	}
+	// An imported token may be a JWT too, made by who is now an issuer of ours.
 	holder, err := backend.Store.TokenHolder(ctx, s.config.Realm, digest)
-	if err != nil {
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound) && invalid != nil:
+		return nil, invalid
+	case err != nil:
 		return nil, tokenRefusal(err)
 	}
 	identity, err := s.recipientIdentity(&holder.Recipient)
@@ -51,6 +59,9 @@ func (s *Scheme) identifyRecipient(ctx context.Context, call *schemes.Call) (*sc
 		return nil, schemes.Unavailable(err)
 	}
 	identity.Accessor = holder.Token.Accessor
+	if holder.Token.Kind == tokenstore.AccessToken {
+		identity.Source = holder.Root.Accessor
+	}
 	identity.Expiry = holder.Token.ExpiresAt
 	switch {
 	case !holder.Root.RotatedAt.IsZero(): // of an access token, that of its client secret

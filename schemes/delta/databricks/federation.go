@@ -125,8 +125,12 @@ func (a *API) updatePolicy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	issuer := policy.Issuer
 	if err := c.readPolicy(&policy); err != nil {
 		return nil, err
+	}
+	if policy.Issuer != issuer {
+		policy.JWKS = "" // where the former issuer's keys are, which this API does not show
 	}
 	return a.putPolicy(c, recipient, policy)
 }
