@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
@@ -116,29 +115,16 @@ func TestListingEndsWithTheRightToIt(t *testing.T) {
 // Caddy notes in the request's context which group of routes, such as several handle
 // blocks, has had its match: the second read would pass them all by.
 func TestEachReadTakesTheSameRoutes(t *testing.T) {
-	b := newBench(t)
-	b.fake.compose = twice
-	handler := func(name, group string) caddyhttp.Route {
-		return caddyhttp.Route{Group: group, Handlers: []caddyhttp.MiddlewareHandler{writer(name)}}
+	const pages = `{"handler": "subroute", "routes": [
+		{"group": "handles", "match": [{"query": {"pageToken": ["two"]}}],
+			"handle": [{"handler": "static_response", "body": "{\"items\":[{\"name\":\"sales\"}]}"}]},
+		{"group": "handles",
+			"handle": [{"handler": "static_response", "body": "{\"items\":[{\"name\":\"finance\"}],\"nextPageToken\":\"two\"}"}]}]}`
+	g := startGatewayWith(t, httpApp(`{"handle": [`+gateJSON("the site", "")+`,`+pages+`]}`))
+	token := g.activate(g.create("acme", "sales", "finance")["activation_link"])
+	if w := g.get("/delta-sharing/shares", token); w.Code != http.StatusOK || w.Body.String() != `{"items":[{"name":"finance"},{"name":"sales"}]}` {
+		t.Errorf("got %d %s", w.Code, w.Body)
 	}
-	routes := caddyhttp.RouteList{handler("prefix ", "rewrites"), handler("other", "rewrites"), handler("first ", "handles"), handler("second", "handles")}
-	r := request("GET", "http://a.example.com/list")
-	r = r.WithContext(context.WithValue(r.Context(), routeGroups, map[string]struct{}{}))
-	w := httptest.NewRecorder()
-	if err := b.ServeHTTP(w, r, routes.Compile(handlerOf(func(http.ResponseWriter, *http.Request) {}))); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.Body.String(); got != "prefix first prefix first " {
-		t.Errorf("the reads took %q", got)
-	}
-}
-
-// writer is a handler that writes its name and hands on.
-type writer string
-
-func (t writer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	_, _ = io.WriteString(w, string(t))
-	return next.ServeHTTP(w, r)
 }
 
 func TestBodyGoesWithTheFirstReadOnly(t *testing.T) {
