@@ -28,7 +28,7 @@ build() {
 # Whether bin/caddy is missing, or older than a file that goes into it.
 stale() {
 	[ -x bin/caddy ] || return 0
-	[ -n "$(find gatehouse.go go.mod go.sum xcaddy.sh tools caddymodule schemes policies tokenstore internal web \
+	[ -n "$(find gatehouse.go go.mod go.sum xcaddy.sh tools caddymodule schemes policies tokenstore internal web openapi \
 		-type f ! -name '*_test.go' ! -path '*/testdata/*' -newer bin/caddy 2>/dev/null)" ]
 }
 
