@@ -142,10 +142,8 @@ func (a *AdminAPI) errorOf(r *http.Request, err error) error {
 		return adminError(http.StatusNotFound, missing(r))
 	case errors.Is(err, errUnknownRealm), errors.Is(err, errLinkWaits):
 		status = http.StatusNotFound
-	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, tokenstore.ErrTokenInUse):
+	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, tokenstore.ErrTokenInUse), errors.Is(err, tokenstore.ErrTooManyTokens):
 		status = http.StatusConflict
-	case errors.Is(err, tokenstore.ErrTooManyTokens):
-		return adminError(http.StatusConflict, fmt.Errorf("%w: revoke them, or wait until the rotated one has expired", err))
 	case errors.Is(err, tokenstore.ErrInvalid):
 		status = http.StatusBadRequest
 	case errors.Is(err, tokenstore.ErrOutcomeUnknown):

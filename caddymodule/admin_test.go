@@ -144,7 +144,7 @@ func TestAdminRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"token of an OAuth client", "POST", recipientsPath, `{"name": "x", "auth": "oauth", "token": "0123456789abcdef"}`, 400, "bearer token"},
 		{"policy of a recipient with tokens", "POST", rcp + "/federation", `{"issuer": "http://127.0.0.1:9", "audiences": ["a"], "subject": "s"}`, 400, "federation"},
 		{"admin token without a name", "POST", "/gatehouse/delta/default/admins", `{}`, 400, "name"},
-		{"admin token of another role", "POST", "/gatehouse/delta/default/admins", `{"name": "x", "role": "root"}`, 400, "full or read-only"},
+		{"admin token of another role", "POST", "/gatehouse/delta/default/admins", `{"name": "x", "role": "root"}`, 400, "neither full nor read-only"},
 		{"admin token without a life", "POST", "/gatehouse/delta/default/admins", `{"name": "x", "lifetime": "0s"}`, 400, "lifetime"},
 		{"no such realm", "GET", "/gatehouse/delta/other/recipients", ``, 404, "the realms of delta are: default"},
 		{"no such cursor", "GET", "/gatehouse/audit?after=xyz", ``, 400, "cursor"},

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -24,21 +25,18 @@ func addFederation(app *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &order); err != nil {
 		return nil, err
 	}
-	recipient, err := store.Recipient(r.Context(), realm, r.PathValue("name"))
+	name := r.PathValue("name")
+	_, err = scheme.AddFederation(r.Context(), name, tokenstore.FederationPolicy{
+		Name: order.Name, Comment: order.Comment, Issuer: order.Issuer, JWKS: order.JWKS,
+		Audiences: order.Audiences, Claim: order.Claim, Subject: order.Subject,
+	}, actor(r))
+	if errors.Is(err, tokenstore.ErrExists) {
+		return nil, fmt.Errorf("%w: recipient %q has a federation policy %q already; remove it first", tokenstore.ErrInvalid, name, order.Name)
+	}
 	if err != nil {
 		return nil, err
 	}
-	// The store would replace it, and whoever it was for would be shut out unnoticed.
-	if _, taken := recipient.Policy(order.Name); taken {
-		return nil, fmt.Errorf("%w: recipient %q has a federation policy %q already; remove it first", tokenstore.ErrInvalid, recipient.Name, order.Name)
-	}
-	if _, err := scheme.PutFederation(r.Context(), recipient.ID, tokenstore.FederationPolicy{
-		Name: order.Name, Comment: order.Comment, Issuer: order.Issuer, JWKS: order.JWKS,
-		Audiences: order.Audiences, Claim: order.Claim, Subject: order.Subject,
-	}, actor(r)); err != nil {
-		return nil, err
-	}
-	return viewRecipient(r.Context(), scheme, store, realm, recipient.ID)
+	return viewRecipient(r.Context(), scheme, store, realm, name)
 }
 
 func removeFederation(app *App, r *http.Request) (any, error) {

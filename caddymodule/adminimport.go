@@ -23,11 +23,21 @@ const (
 
 // importView is what became of an import. If there are problems, nothing was stored.
 type importView struct {
-	Imported int             `json:"imported"`
-	Known    int             `json:"known"` // were there already, with the same token
-	Problems []importProblem `json:"problems"`
+	Imported int `json:"imported"`
+	// Of those that were imported, how many have no grants, and how many no end.
+	WithoutGrants int             `json:"without_grants"`
+	WithoutEnd    int             `json:"without_end"`
+	Known         int             `json:"known"` // were there already, with the same token
+	Notices       []importNotice  `json:"notices"`
+	Problems      []importProblem `json:"problems"`
 	// Warning says that one of the tokens is the data server's own.
 	Warning string `json:"warning,omitempty"`
+}
+
+// importNotice says that a recipient is there already, and not as the import says.
+type importNotice struct {
+	Index  int    `json:"index"` // in the request, from 0
+	Notice string `json:"notice"`
 }
 
 // importProblem is why a recipient of an import cannot be stored. It quotes nothing: a
@@ -45,7 +55,7 @@ func importRecipients(app *App, r *http.Request) (any, error) {
 	var (
 		orders []delta.Order
 		found  = make(map[int]error)
-		view   = importView{Problems: []importProblem{}}
+		view   = importView{Notices: []importNotice{}, Problems: []importProblem{}}
 	)
 	err = readRows(json.NewDecoder(r.Body), func(row tokenlist.Row) {
 		order, err := orderOf(row, store.Now())
@@ -60,14 +70,17 @@ func importRecipients(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, known, problems, err := scheme.Import(r.Context(), orders, actor(r))
+	done, passed, problems, err := scheme.Import(r.Context(), orders, actor(r))
 	if err != nil && done > 0 {
 		return nil, fmt.Errorf("%w (%d of %d recipients are stored: the same import can be sent again)", err, done, len(orders))
 	}
 	if err != nil {
 		return nil, err
 	}
-	view.Imported, view.Known = done-known, known
+	view.Imported, view.Known = done-len(passed), len(passed)
+	if len(problems) == 0 {
+		view.count(orders, passed)
+	}
 	for _, problem := range problems {
 		cause := problem.Err
 		if own := found[problem.Order]; own != nil {
@@ -80,6 +93,38 @@ func importRecipients(app *App, r *http.Request) (any, error) {
 		return nil, errors.New("an import with problems was stored")
 	}
 	return view, nil
+}
+
+// count tells how the orders that were stored will stand, and which of the others were
+// to change what is there.
+func (v *importView) count(orders []delta.Order, passed []tokenstore.PassedOver) {
+	for i, order := range orders {
+		if len(passed) > 0 && passed[0].Row == i {
+			if differs := passed[0].Differs; len(differs) > 0 {
+				v.Notices = append(v.Notices, importNotice{i, fmt.Sprintf(
+					"%s is there already with %s; nothing was changed", order.Name, otherWords(differs))})
+			}
+			passed = passed[1:]
+			continue
+		}
+		if len(order.Grants) == 0 {
+			v.WithoutGrants++
+		}
+		if order.NotAfter.IsZero() {
+			v.WithoutEnd++
+		}
+	}
+}
+
+// otherWords says what differs: other grants, another end, another comment.
+func otherWords(differs []string) string {
+	words := make([]string, len(differs))
+	for i, what := range differs {
+		if words[i] = "another " + what; what == "grants" {
+			words[i] = "other grants"
+		}
+	}
+	return strings.Join(words, " and ")
 }
 
 // orderOf is what a row says, or why it cannot be stored.

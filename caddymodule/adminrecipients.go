@@ -1,10 +1,13 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,6 +107,7 @@ func createRecipient(app *App, r *http.Request) (any, error) {
 	if !created.ManagementKey.IsZero() {
 		view.NewManagementKey = created.ManagementKey.Reveal()
 	}
+	view.Notice = strings.Join(doubts(said.Grants), " ")
 	return view, nil
 }
 
@@ -182,6 +186,9 @@ func (c *recipientChange) apply(recipient *tokenstore.Recipient) (detail string,
 		recipient.Grants = slices.Delete(recipient.Grants, at, at+1)
 		details = append(details, "ungranted "+gone)
 	}
+	if err := delta.CheckNewGrants(c.Grant); err != nil {
+		return "", err
+	}
 	recipient.Grants, err = delta.CheckGrants(append(recipient.Grants, c.Grant...))
 	for _, added := range c.Grant {
 		details = append(details, "granted "+added)
@@ -216,10 +223,49 @@ func updateRecipient(app *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	view, err := viewRecipient(r.Context(), scheme, store, realm, recipient.ID)
+	notices := append(stillGranted(recipient, change.Ungrant), doubts(change.Grant)...)
 	if len(change.Ungrant) > 0 || change.Disabled != nil && *change.Disabled {
-		view.Notice = cannotRecall
+		notices = append(notices, cannotRecall)
 	}
+	view.Notice = strings.Join(notices, " ")
 	return view, err
+}
+
+// stillGranted says what grants that were taken away leave on their objects.
+func stillGranted(recipient tokenstore.Recipient, gone []string) []string {
+	var notices []string
+	for _, grant := range gone {
+		object := delta.ObjectOf(grant)
+		still := delta.StillOn(recipient.Grants, object)
+		if len(still) == 0 {
+			continue
+		}
+		what, grants := object, "grant"
+		if object == "*" {
+			what = "something"
+		} else if !slices.ContainsFunc(still, func(grant string) bool { return len(delta.ObjectOf(grant)) <= len(object) }) {
+			what = "something in " + object
+		}
+		if len(still) > 1 {
+			grants = "grants"
+		}
+		for i := range still {
+			still[i] = strconv.Quote(still[i])
+		}
+		notices = append(notices, fmt.Sprintf("%s may still read %s, by the %s %s.", recipient.Name, what, grants, strings.Join(still, ", ")))
+	}
+	return notices
+}
+
+// doubts says of new grants what may have been meant by them.
+func doubts(grants []string) []string {
+	var notices []string
+	for _, grant := range grants {
+		if doubt := delta.Doubt(grant); doubt != "" {
+			notices = append(notices, doubt)
+		}
+	}
+	return notices
 }
 
 func deleteRecipient(app *App, r *http.Request) (any, error) {
@@ -258,7 +304,7 @@ func rotateRecipient(app *App, r *http.Request) (any, error) {
 	}
 	link, expires, err := scheme.Rotate(r.Context(), name, time.Duration(*order.OldExpiresIn), actor(r))
 	if err != nil {
-		return nil, err
+		return nil, noNewLink(r.Context(), store, recipient, err)
 	}
 	view, err := viewRecipient(r.Context(), scheme, store, realm, name)
 	view.ActivationLink, view.LinkExpiresAt = link, &expires
@@ -296,11 +342,47 @@ func linkRecipient(app *App, r *http.Request) (any, error) {
 	name := r.PathValue("name")
 	link, expires, err := scheme.Link(r.Context(), name, order.Fresh, actor(r))
 	if err != nil {
-		return nil, err
+		return nil, noNewLink(r.Context(), store, tokenstore.Recipient{Realm: realm, Name: name}, err)
 	}
 	view, err := viewRecipient(r.Context(), scheme, store, realm, name)
 	view.ActivationLink, view.LinkExpiresAt = link, &expires
 	return view, err
+}
+
+// errImportedInUse is tokenstore.ErrTokenInUse of a recipient that fetched nothing.
+type errImportedInUse struct{}
+
+func (errImportedInUse) Error() string {
+	return "the recipient's imported token is in use; rotate to make a link"
+}
+func (errImportedInUse) Is(target error) bool { return target == tokenstore.ErrTokenInUse }
+
+// noNewLink says of an error by which a recipient gets no link what to do about it.
+func noNewLink(ctx context.Context, store *tokenstore.Store, recipient tokenstore.Recipient, err error) error {
+	tooMany := errors.Is(err, tokenstore.ErrTooManyTokens)
+	if !tooMany && !errors.Is(err, tokenstore.ErrTokenInUse) {
+		return err
+	}
+	_, live, lookErr := store.Credentials(ctx, recipient.Realm, recipient.Name)
+	if lookErr != nil || len(live) == 0 {
+		return err
+	}
+	if !tooMany {
+		if newest := live[0]; newest.Token != nil && newest.Token.Imported {
+			return errImportedInUse{}
+		}
+		return err
+	}
+	var first *tokenstore.Token // of those that were rotated, the one that ends first
+	for _, c := range live {
+		if c.Rotated() && (first == nil || c.Token.ExpiresAt.Before(first.ExpiresAt)) {
+			first = c.Token
+		}
+	}
+	if first == nil {
+		return err
+	}
+	return fmt.Errorf("%w: end the rotated one with `caddy gatehouse token revoke %s`, or wait until %s UTC", err, first.Accessor, when(first.ExpiresAt))
 }
 
 func setManagementKey(app *App, r *http.Request) (any, error) {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // clientView is who was seen to use a token.
@@ -17,12 +19,14 @@ type clientView struct {
 	LastSeen  time.Time `json:"last_seen_at"`
 }
 
-// usageView is who uses the old tokens of a recipient, the latest first. Of each token
-// the latest 200 clients are known.
+// usageView is who uses the old tokens of a recipient, the latest first.
 type usageView struct {
 	Recipient string       `json:"recipient"`
 	OldToken  bool         `json:"has_old_token"`
 	Clients   []clientView `json:"clients"`
+	// Full says that of one of the tokens as many clients are known as are kept: there
+	// may be more.
+	Full bool `json:"list_full"`
 }
 
 func showUsage(app *App, r *http.Request) (any, error) {
@@ -44,6 +48,7 @@ func showUsage(app *App, r *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		view.Full = view.Full || len(clients) == tokenstore.MaxClients
 		for _, client := range clients {
 			view.Clients = append(view.Clients, clientView{
 				TokenID: c.Accessor, Status: statusOf(c), Imported: c.Token.Imported,

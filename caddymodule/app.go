@@ -44,6 +44,7 @@ type App struct {
 	logger  *zap.Logger
 	ctx     caddy.Context
 	surveys *surveyor // nil before Start
+	letGo   func()    // of the issuers of its realms; nil before Start
 
 	mu     sync.Mutex
 	realms map[realmKey]*realmEntry
@@ -107,11 +108,7 @@ func (a *App) Start() error {
 	if err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
-	a.mu.Lock()
-	for key := range a.realms {
-		backend.Issuers.Follow(key.realm)
-	}
-	a.mu.Unlock()
+	a.letGo = backend.Issuers.Follow(a.realmNames()...)
 	warnOfAccessLogs(a.ctx, a.logger)
 	a.warnOfUpstreamTokens(context.Background())
 	a.surveys = startSurveys(a, &processMetrics.surveys, nil)
@@ -127,9 +124,13 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup lets go of the store. It closes once no configuration holds it; a
-// request that is still running then gets an error, and is refused.
+// Cleanup lets go of the issuers of its realms and of the store, which closes once no
+// configuration holds it. A request that is still running then gets an error, and is
+// refused.
 func (a *App) Cleanup() error {
+	if a.letGo != nil {
+		a.letGo()
+	}
 	if a.ref == nil {
 		return nil // Provision failed before
 	}
@@ -201,6 +202,17 @@ func (a *App) schemes() []schemes.Scheme {
 		all = append(all, entry.scheme)
 	}
 	return all
+}
+
+// realmNames returns the names of all realms, of whatever scheme.
+func (a *App) realmNames() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	names := make([]string, 0, len(a.realms))
+	for key := range a.realms {
+		names = append(names, key.realm)
+	}
+	return names
 }
 
 // errUnknownRealm names the realms there are.

@@ -36,6 +36,7 @@ they are made; a link until it is used.`,
 			flags.StringVarP(&c.adapter, "adapter", "a", "", "The name of the adapter of that file")
 			flags.BoolVar(&c.json, "json", false, "Print JSON")
 			cmd.SilenceUsage = true
+			cmd.SetFlagErrorFunc(flagError)
 			cmd.AddCommand(recipientCommand(c), tokenCommand(c), adminCommand(c), importCommand(c))
 		},
 	})

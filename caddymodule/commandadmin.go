@@ -50,7 +50,7 @@ func (a *admins) createCommand() *cobra.Command {
 		Short: "Create an admin token and print it, once",
 		Example: `  caddy gatehouse admin create terraform
   caddy gatehouse admin create dashboard --role read-only --expires-in 30d`,
-		Args: cobra.ExactArgs(1),
+		Args: oneName("admin token"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := lifetime("expires-in", life)
 			if err != nil {
@@ -94,7 +94,7 @@ func (a *admins) listCommand() *cobra.Command {
 
 func (a *admins) revokeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "revoke NAME", Short: "End an admin token at once; its name is free again", Args: cobra.ExactArgs(1),
+		Use: "revoke NAME", Short: "End an admin token at once; its name is free again", Args: oneName("admin token"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var view adminTokenView
 			if err := a.call(http.MethodPost, a.path(args[0], "/revoke"), nil, &view); err != nil {
@@ -109,7 +109,11 @@ func adminTable(all []adminTokenView) func(io.Writer) {
 	return func(out io.Writer) {
 		table(out, "ADMIN\tROLE\tSTATUS\tID\tCREATED\tEXPIRES", func(row func(...string)) {
 			for _, v := range all {
-				row(v.Name, v.Role, v.Status, v.ID, when(v.CreatedAt), when(v.ExpiresAt))
+				expires := when(v.ExpiresAt)
+				if v.RevokedAt != nil {
+					expires = "-"
+				}
+				row(v.Name, v.Role, v.Status, v.ID, when(v.CreatedAt), expires)
 			}
 		})
 	}

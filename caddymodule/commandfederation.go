@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -30,7 +31,7 @@ func (r *recipients) federationAddCommand() *cobra.Command {
 		Use:     "add NAME --issuer URL --audience AUDIENCE --subject VALUE",
 		Short:   "Accept the tokens of an identity as a recipient's",
 		Example: `  caddy gatehouse recipient federation add acme --issuer https://login.acme.example --audience delta-sharing --subject 0oa1b2c3`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneName("recipient"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.one(cmd, http.MethodPost, r.path(args[0], "/federation"), map[string]any{
 				"name": policy, "comment": comment, "issuer": issuer, "jwks": jwks,
@@ -54,7 +55,13 @@ func (r *recipients) federationAddCommand() *cobra.Command {
 
 func (r *recipients) federationRemoveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "remove NAME POLICY", Short: "Refuse the tokens of an identity from now on; POLICY is its name or id", Args: cobra.ExactArgs(2),
+		Use: "remove NAME POLICY", Short: "Refuse the tokens of an identity from now on; POLICY is its name or id",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return fmt.Errorf("which recipient, and which of its policies? %s NAME POLICY", cmd.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.one(cmd, http.MethodDelete, r.path(args[0], "/federation/"+url.PathEscape(args[1])), nil)
 		},

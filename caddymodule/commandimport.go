@@ -34,9 +34,15 @@ the columns, in any order:
 
 Only name and token must be there. Nothing is stored unless all lines are good; each one
 that is not is named. Lines whose recipient is there already with the same token are
-passed over, so the same file can be imported again.`,
+passed over, so the same file can be imported again: they change nothing, and each that
+has other grants, another end or another comment than what is stored is named.`,
 		Example: `  caddy gatehouse import partners.csv`,
-		Args:    cobra.ExactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("which file? %s FILE", cmd.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := readImportFile(args[0], cmd.InOrStdin())
 			if err != nil {
@@ -72,10 +78,17 @@ func readImportFile(path string, stdin io.Reader) (*tokenlist.List, error) {
 type importReport struct {
 	Imported int             `json:"imported"`
 	Known    int             `json:"known"` // were there already
+	Notices  []lineNotice    `json:"notices"`
 	Problems []importTrouble `json:"problems"`
 	Warning  string          `json:"warning,omitempty"`
 
-	noGrants, noEnd int
+	withoutGrants, withoutEnd int // of those that were imported
+}
+
+// lineNotice says of a line what the operator may not expect.
+type lineNotice struct {
+	Line   int    `json:"line"`
+	Notice string `json:"notice"`
 }
 
 // importTrouble is what is wrong with a line.
@@ -89,7 +102,7 @@ type importTrouble struct {
 func (c *client) importFile(cmd *cobra.Command, realm string, file *tokenlist.List) error {
 	var (
 		view   importView
-		report = importReport{Problems: []importTrouble{}}
+		report = importReport{Notices: []lineNotice{}, Problems: []importTrouble{}}
 	)
 	err := c.call(http.MethodPost, "/gatehouse/delta/"+url.PathEscape(realm)+"/import", map[string]any{"recipients": file.Rows}, &view)
 	if err != nil {
@@ -105,12 +118,10 @@ func (c *client) importFile(cmd *cobra.Command, realm string, file *tokenlist.Li
 	}
 	slices.SortFunc(report.Problems, func(a, b importTrouble) int { return a.Line - b.Line })
 	report.Imported, report.Known, report.Warning = view.Imported, view.Known, view.Warning
-	for _, row := range file.Rows {
-		if len(row.Grants) == 0 {
-			report.noGrants++
-		}
-		if row.NotAfter == nil {
-			report.noEnd++
+	report.withoutGrants, report.withoutEnd = view.WithoutGrants, view.WithoutEnd
+	for _, notice := range view.Notices {
+		if notice.Index < len(file.Lines) {
+			report.Notices = append(report.Notices, lineNotice{file.Lines[notice.Index], notice.Notice})
 		}
 	}
 	if len(view.Problems) < len(file.Problems) {
@@ -133,12 +144,15 @@ func (r importReport) writeTo(out io.Writer) {
 	if len(r.Problems) > 0 {
 		return
 	}
-	_, _ = fmt.Fprintf(out, "imported %d, there already %d\n", r.Imported, r.Known)
-	if r.noGrants > 0 {
-		_, _ = fmt.Fprintf(out, "%d have no grants: they are let in and can read nothing until recipient grant\n", r.noGrants)
+	for _, notice := range r.Notices {
+		_, _ = fmt.Fprintf(out, "line %d: %s\n", notice.Line, notice.Notice)
 	}
-	if r.noEnd > 0 {
-		_, _ = fmt.Fprintf(out, "%d have no end\n", r.noEnd)
+	_, _ = fmt.Fprintf(out, "imported %d, there already %d\n", r.Imported, r.Known)
+	if r.withoutGrants > 0 {
+		_, _ = fmt.Fprintf(out, "%d have no grants: they are let in and can read nothing until recipient grant\n", r.withoutGrants)
+	}
+	if r.withoutEnd > 0 {
+		_, _ = fmt.Fprintf(out, "%d have no end\n", r.withoutEnd)
 	}
 	if r.Warning != "" {
 		_, _ = fmt.Fprintf(out, "\n%s\n", r.Warning)

@@ -1,11 +1,13 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -21,12 +23,16 @@ func (r *recipients) listCommand() *cobra.Command {
 Lists recipients. Each option leaves out those of whom it does not hold.
 
 An old token is one that was rotated and goes on for a while, or that was imported.
-The column OLD TOKEN USED says when it was last used: once that lies back far enough,
-or it is "not since", the token can be revoked without breaking anything.`,
+The column OLD TOKEN USED says when it was last used, or "not since" and the time of
+its rotation or import, since when it was not. Once it has not been used for longer
+than its user's longest interval, it can be revoked without breaking anything.`,
 		Example: `  caddy gatehouse recipient list --expiring 14d
   caddy gatehouse recipient list --old-in-use --within 7d`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
+			if within != "" && !oldInUse {
+				return errors.New("--within goes with --old-in-use")
+			}
 			for name, text := range map[string]string{filterExpiring: expiring, filterWithin: within} {
 				if !cmd.Flags().Changed(name) {
 					continue
@@ -81,7 +87,7 @@ func recipientTable(all []recipientView) func(io.Writer) {
 	return func(out io.Writer) {
 		table(out, "RECIPIENT\tSTATE\tTOKENS\tENDS\tLAST USED\tOLD TOKEN USED\tGRANTS", func(row func(...string)) {
 			for _, v := range all {
-				row(v.Name, v.State, fmt.Sprint(len(v.Tokens)), whenKnown(v.EndsAt), whenKnown(v.LastUsed), v.oldTokenUsed(), orDash(strings.Join(v.Grants, ", ")))
+				row(v.Name, v.State, fmt.Sprint(v.tokensInUse()), whenKnown(v.EndsAt), whenKnown(v.LastUsed), v.oldTokenUsed(), orDash(strings.Join(v.Grants, ", ")))
 			}
 		})
 	}
@@ -92,9 +98,34 @@ func (v recipientView) oldTokenUsed() string {
 	switch {
 	case !v.OldToken:
 		return "-"
-	case v.OldLastUsed == nil:
-		return "not since"
+	case v.OldLastUsed == nil || v.OldLastUsed.Before(v.oldSince()):
+		return "not since " + when(v.oldSince())
 	default:
 		return when(*v.OldLastUsed)
 	}
+}
+
+// oldSince is standing.oldSince, of what is shown.
+func (v recipientView) oldSince() time.Time {
+	var since time.Time
+	for _, t := range v.Tokens {
+		switch {
+		case t.Imported:
+			since = later(since, t.CreatedAt)
+		case t.RotatedAt != nil:
+			since = later(since, *t.RotatedAt)
+		}
+	}
+	return since
+}
+
+// tokensInUse counts what the recipient holds, without a link that waits.
+func (v recipientView) tokensInUse() int {
+	n := 0
+	for _, t := range v.Tokens {
+		if t.Status != "pending" {
+			n++
+		}
+	}
+	return n
 }

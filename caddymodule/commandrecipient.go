@@ -61,7 +61,7 @@ func (r *recipients) one(cmd *cobra.Command, method, path string, body any) erro
 // changeCommand is a command with a name and no options.
 func (r *recipients) changeCommand(use, short, method, action string, body any) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.ExactArgs(1),
+		Use: use, Short: short, Args: oneName("recipient"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.one(cmd, method, r.path(args[0], action), body)
 		},
@@ -70,17 +70,27 @@ func (r *recipients) changeCommand(use, short, method, action string, body any) 
 
 func (r *recipients) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show NAME", Short: "Show a recipient, its grants and its tokens", Args: cobra.ExactArgs(1),
+		Use: "show NAME", Short: "Show a recipient, its grants and its tokens", Args: oneName("recipient"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.one(cmd, http.MethodGet, r.path(args[0], ""), nil)
 		},
 	}
 }
 
+// aboutGrants is the notation of grants, for help.
+const aboutGrants = `
+A grant is a share, share/schema or share/schema/table, or * for everything, and lets a
+recipient read it. With a space and privileges behind it, joined by commas, it gives
+those only: discover, metadata, query, changes, temporary-credentials, volumes, models,
+skills, iceberg. Quote such a grant, it is one argument: "finance/reports discover".`
+
 func (r *recipients) grantCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "grant NAME GRANT…", Short: "Let a recipient read a share, share/schema or share/schema/table",
-		Args: cobra.MinimumNArgs(2),
+		Long: "\nLets a recipient read more.\n" + aboutGrants,
+		Example: `  caddy gatehouse recipient grant acme sales finance/reports
+  caddy gatehouse recipient grant acme "finance/plans discover,metadata" "finance iceberg"`,
+		Args: nameAndGrants,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.one(cmd, http.MethodPatch, r.path(args[0], ""), map[string]any{"grant": args[1:]})
 		},
@@ -90,7 +100,11 @@ func (r *recipients) grantCommand() *cobra.Command {
 func (r *recipients) ungrantCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "ungrant NAME GRANT…", Short: "Take grants away",
-		Args: cobra.MinimumNArgs(2),
+		Long: `
+Takes grants away. GRANT is written as recipient show lists it, privileges included;
+what other grants give stays, and is named.`,
+		Example: `  caddy gatehouse recipient ungrant acme sales "finance/plans discover,metadata"`,
+		Args:    nameAndGrants,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.one(cmd, http.MethodPatch, r.path(args[0], ""), map[string]any{"ungrant": args[1:]})
 		},
@@ -107,7 +121,7 @@ Prints the activation link that waits to be used, and nothing else on standard
 output, so that it can be handed on. If none waits and no token is in use, it
 makes one.`,
 		Example: `  curl -o config.share "$(caddy gatehouse recipient link acme)"`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneName("recipient"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var view recipientView
 			if err := r.call(http.MethodPost, r.path(args[0], "/link"), map[string]any{"fresh": fresh}, &view); err != nil {
@@ -126,7 +140,7 @@ makes one.`,
 func (r *recipients) managementKeyCommand() *cobra.Command {
 	var remove bool
 	cmd := &cobra.Command{
-		Use: "management-key NAME", Short: "Make a key for the credentials API, in place of any before; print it once", Args: cobra.ExactArgs(1),
+		Use: "management-key NAME", Short: "Make a key for the credentials API, in place of any before; print it once", Args: oneName("recipient"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			method := http.MethodPost
 			if remove {
@@ -141,7 +155,7 @@ func (r *recipients) managementKeyCommand() *cobra.Command {
 
 func (r *recipients) deleteCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "delete NAME", Short: "Revoke everything of a recipient and forget it", Args: cobra.ExactArgs(1),
+		Use: "delete NAME", Short: "Revoke everything of a recipient and forget it", Args: oneName("recipient"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var answer notice
 			if err := r.call(http.MethodDelete, r.path(args[0], ""), nil, &answer); err != nil {

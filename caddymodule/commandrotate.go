@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 func (r *recipients) rotateCommand() *cobra.Command {
@@ -28,14 +31,26 @@ With --all it rotates every recipient of the realm that holds a token, and write
 their links to the CSV file --links-out (name, activation_link, expires_at), which only
 its owner can read. It can be stopped, and run again with the same file: whose link is
 in the file is passed over, and a link that waits is written and not replaced. Take a
-new file for the next campaign.`,
+new file for the next campaign. Where a link waits already, old tokens keep their end: if
+that is later than what is asked, the recipient is named, and the exit status is 1.
+
+Who holds an imported token is passed by and named: several may share that token, and it
+would end for all of them. Rotate such a recipient by name.`,
 		Example: `  caddy gatehouse recipient rotate acme --old-expires-in 24h
   caddy gatehouse recipient rotate --all --old-expires-in 30d --links-out links.csv`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if all {
-				return cobra.NoArgs(cmd, args)
+			switch {
+			case all && len(args) > 0:
+				return errors.New("write a NAME or --all, not both")
+			case all && linksOut == "":
+				return errors.New("--all needs --links-out FILE")
+			case all:
+				return nil
+			case linksOut != "":
+				return errors.New("--links-out goes with --all")
+			default:
+				return oneName("recipient")(cmd, args)
 			}
-			return cobra.ExactArgs(1)(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := lifetime("old-expires-in", oldExpiresIn)
@@ -50,10 +65,9 @@ new file for the next campaign.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&oldExpiresIn, "old-expires-in", "", "How long the tokens in use go on at most, such as 24h or 0s")
-	flags.BoolVar(&all, "all", false, "Every recipient of the realm that holds a token")
+	flags.BoolVar(&all, "all", false, "Every recipient of the realm that holds a token, but no imported one")
 	flags.StringVar(&linksOut, "links-out", "", "With --all: the file to write the links to")
 	_ = cmd.MarkFlagRequired("old-expires-in")
-	cmd.MarkFlagsRequiredTogether("all", "links-out")
 	return cmd
 }
 
@@ -62,8 +76,9 @@ type campaign struct {
 	Rotated   []string         `json:"rotated"`
 	Waiting   []string         `json:"waiting"`   // their link waited already, and was written
 	InFile    int              `json:"in_file"`   // their link is in the file from before
-	PassedBy  []campaignReason `json:"passed_by"` // there is nothing to rotate
+	PassedBy  []campaignReason `json:"passed_by"` // there is nothing to rotate, or not in a campaign
 	Failed    []campaignReason `json:"failed"`
+	Outliving []campaignReason `json:"outliving"` // an old token ends later than was asked
 	LinksFile string           `json:"links_file"`
 }
 
@@ -82,10 +97,11 @@ func (r *recipients) rotateAll(cmd *cobra.Command, oldExpiresIn time.Duration, p
 	if err != nil {
 		return err
 	}
-	c := campaign{Rotated: []string{}, Waiting: []string{}, PassedBy: []campaignReason{}, Failed: []campaignReason{}, LinksFile: path}
+	c := campaign{Rotated: []string{}, Waiting: []string{}, PassedBy: []campaignReason{}, Failed: []campaignReason{}, Outliving: []campaignReason{}, LinksFile: path}
 	for _, recipient := range all {
 		if links.holds(recipient.Name) {
 			c.InFile++
+			c.noteOutliving(recipient, oldExpiresIn)
 			continue
 		}
 		if err := r.rotateOne(&c, recipient.ID, recipient.Name, oldExpiresIn, links); err != nil {
@@ -96,9 +112,12 @@ func (r *recipients) rotateAll(cmd *cobra.Command, oldExpiresIn time.Duration, p
 		return err
 	}
 	if len(c.Failed) > 0 {
-		return fmt.Errorf("%d of %d recipients could not be rotated", len(c.Failed), len(all))
+		err = fmt.Errorf("%d of %d recipients could not be rotated", len(c.Failed), len(all))
 	}
-	return nil
+	if len(c.Outliving) > 0 {
+		err = errors.Join(err, fmt.Errorf("old tokens of %d of %d recipients go on for longer than %s", len(c.Outliving), len(all), days(oldExpiresIn)))
+	}
+	return err
 }
 
 // rotateOne gets one recipient's link into the file. Its error ends the campaign; what
@@ -116,6 +135,7 @@ func (r *recipients) rotateOne(c *campaign, id, name string, oldExpiresIn time.D
 		noted, action, body := &c.Rotated, "/rotate", map[string]any{"old_expires_in": oldExpiresIn.String()}
 		if view.linkWaits() {
 			noted, action, body = &c.Waiting, "/link", nil
+			c.noteOutliving(view, oldExpiresIn)
 		}
 		if err = r.call(http.MethodPost, r.path(id, action), body, &view); err == nil {
 			*noted = append(*noted, name)
@@ -135,6 +155,28 @@ func (r *recipients) rotateOne(c *campaign, id, name string, oldExpiresIn time.D
 	return links.add(name, view.ActivationLink, expires)
 }
 
+// noteOutliving names a recipient of whom an old token goes on for longer than asked:
+// one that was rotated before, and is not again.
+func (c *campaign) noteOutliving(view recipientView, oldExpiresIn time.Duration) {
+	asked, waits := time.Now().Add(oldExpiresIn), view.linkWaits()
+	for _, t := range view.Tokens {
+		// Beside a link that waits every token is an old one.
+		old := t.Status == string(tokenstore.Rotated) || waits && t.Status != "pending"
+		if !old || t.ExpiresAt != nil && !t.ExpiresAt.After(asked) {
+			continue
+		}
+		reason := "its old token never ends"
+		if t.ExpiresAt != nil {
+			reason = "its old token goes on until " + when(*t.ExpiresAt) + " UTC"
+		}
+		if waits {
+			reason = "a link waits already; " + reason
+		}
+		c.Outliving = append(c.Outliving, campaignReason{view.Name, reason + "; rotate it by name to end it sooner"})
+		return
+	}
+}
+
 // linkWaits tells whether a link of the recipient waits to be used.
 func (v recipientView) linkWaits() bool {
 	return slices.ContainsFunc(v.Tokens, func(t credentialView) bool { return t.Status == "pending" })
@@ -142,7 +184,8 @@ func (v recipientView) linkWaits() bool {
 
 // nothingToRotate says why a campaign passes a recipient by; empty if it does not. One
 // that holds nothing was revoked, or let its token end: a new link would let it in
-// again unasked.
+// again unasked. An imported token may be of many, who would all lose it before the end
+// that it was given.
 func (v recipientView) nothingToRotate() string {
 	switch {
 	case v.Disabled:
@@ -153,13 +196,29 @@ func (v recipientView) nothingToRotate() string {
 		return "it has ended"
 	case len(v.Tokens) == 0:
 		return "it holds no token; recipient link makes it a link"
+	case slices.ContainsFunc(v.Tokens, func(t credentialView) bool { return t.Imported }):
+		return "it holds an imported token that several may share; rotate it by name"
 	default:
 		return ""
 	}
 }
 
+// maxNamed is how many recipients a summary names of whom nothing needs to be done.
+const maxNamed = 20
+
 // writeTo writes a summary for people.
 func (c campaign) writeTo(out io.Writer) {
+	for _, list := range []struct {
+		what  string
+		names []string
+	}{{"rotated", c.Rotated}, {"link waited already", c.Waiting}} {
+		if len(list.names) > 0 && len(list.names) <= maxNamed {
+			_, _ = fmt.Fprintf(out, "%s: %s\n", list.what, strings.Join(list.names, ", "))
+		}
+	}
+	for _, one := range c.Outliving {
+		_, _ = fmt.Fprintf(out, "%s: %s\n", one.Name, one.Reason)
+	}
 	for _, list := range []struct {
 		what    string
 		reasons []campaignReason

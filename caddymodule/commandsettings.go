@@ -1,15 +1,9 @@
 package caddymodule
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/tokenlist"
@@ -63,147 +57,22 @@ func (s *settings) fill(body map[string]any, flags *pflag.FlagSet) error {
 		if err != nil {
 			return err
 		}
-		body["not_after"] = end
+		body["not_after"] = end // nil: never
 	}
 	return nil
 }
 
-// parseUntil reads the option of that name.
-func parseUntil(text string) (time.Time, error) {
+// never is the option --until of what has no end.
+const never = "never"
+
+// parseUntil reads the option of that name; nil is never.
+func parseUntil(text string) (*time.Time, error) {
+	if text == never {
+		return nil, nil
+	}
 	at, ok := tokenlist.ParseEnd(text)
 	if !ok {
-		return at, fmt.Errorf("--until: %q is neither a day such as 2031-12-31 nor a time such as 2031-12-31T18:00:00Z", text)
+		return nil, fmt.Errorf("--until: %q is neither a day such as 2031-12-31 nor a time such as 2031-12-31T18:00:00Z, nor never", text)
 	}
-	return at, nil
-}
-
-func (r *recipients) createCommand() *cobra.Command {
-	var (
-		s               settings
-		grants          []string
-		auth, tokenFile string
-		managementKey   bool
-		noEnd           bool
-	)
-	cmd := &cobra.Command{
-		Use:   "create NAME",
-		Short: "Create a recipient and print its activation link, once",
-		Long: `
-Creates a recipient and prints its activation link, once. What the link delivers:
-
-  --auth token        a credential file with a bearer token, which all clients take
-  --auth oauth        a credential file of an OAuth client: it takes tokens of an hour
-  --auth federation   nothing: its own identity provider vouches for it; say which
-                      identity it is with caddy gatehouse recipient federation add
-
-With --token-file the recipient goes on with a token that it, or many partners
-together, use already: no credential file changes. It may then read everything,
-unless --grant says otherwise, until the end that --until says.`,
-		Example: `  caddy gatehouse recipient create acme --grant sales
-  caddy gatehouse recipient create acme --grant finance/reports/q3 --token-lifetime 30d --ip 192.0.2.0/24
-  caddy gatehouse recipient create legacy --token-file /etc/gatehouse/upstream --until 2031-12-31`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			flags := cmd.Flags()
-			body := map[string]any{"name": args[0], "auth": auth, "grants": grants, "management_key": managementKey}
-			if err := s.fill(body, flags); err != nil {
-				return err
-			}
-			if flags.Changed("token-file") {
-				if !flags.Changed("until") && !noEnd {
-					return errors.New("--token-file goes with --until, the day at whose end the token stops working, or with --no-end")
-				}
-				token, err := readSecret(tokenFile, cmd.InOrStdin())
-				if err != nil {
-					return fmt.Errorf("--token-file: %w", err)
-				}
-				body["token"] = token
-				if !flags.Changed("grant") {
-					body["grants"] = []string{"*"}
-				}
-			}
-			return r.one(cmd, http.MethodPost, r.path("", ""), body)
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringArrayVar(&grants, "grant", nil, "What it may read: share, share/schema or share/schema/table, or * for everything; may be repeated")
-	flags.StringVar(&auth, "auth", authToken, "How it proves who it is: token, oauth or federation")
-	flags.StringVar(&tokenFile, "token-file", "", "A file with a token that it uses already; - is standard input")
-	flags.StringVar(&s.until, "until", "", "When all that it holds ends: a day, at its end in UTC, or a time in RFC 3339. Default: its tokens' own end")
-	flags.BoolVar(&noEnd, "no-end", false, "With --token-file: the token has no end")
-	flags.BoolVar(&managementKey, "management-key", false, "Make a key for the credentials API, and print it once")
-	s.register(flags)
-	cmd.MarkFlagsMutuallyExclusive("until", "no-end")
-	return cmd
-}
-
-// maxSecretFile bounds a file that holds a token, in bytes.
-const maxSecretFile = 64 << 10
-
-// readSecret reads a token from a file of one line; - is standard input. Its errors
-// say nothing of what it holds.
-func readSecret(path string, stdin io.Reader) (string, error) {
-	in := stdin
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return "", err
-		}
-		defer file.Close()
-		in = file
-	}
-	text, err := io.ReadAll(io.LimitReader(in, maxSecretFile))
-	if err != nil {
-		return "", err
-	}
-	text = bytes.TrimSpace(text)
-	switch {
-	case len(text) == 0:
-		return "", errors.New("it is empty")
-	case bytes.ContainsAny(text, " \t\r\n"):
-		return "", errors.New("it holds more than one word; one token is expected")
-	}
-	return string(text), nil
-}
-
-func (r *recipients) updateCommand() *cobra.Command {
-	var (
-		s    settings
-		name string
-		noIP bool
-	)
-	cmd := &cobra.Command{
-		Use: "update NAME", Short: "Change a recipient's name, end, networks, limits and notes", Args: cobra.ExactArgs(1),
-		Example: `  caddy gatehouse recipient update acme --ip 192.0.2.0/24 --ip 2001:db8::/32
-  caddy gatehouse recipient update acme --until never --rate 20`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			flags := cmd.Flags()
-			body := map[string]any{}
-			if flags.Changed("name") {
-				body["new_name"] = name
-			}
-			if noIP {
-				body["networks"] = []string{}
-			}
-			if s.until == "never" {
-				body["not_after"] = nil
-				flags.Lookup("until").Changed = false
-			}
-			if err := s.fill(body, flags); err != nil {
-				return err
-			}
-			if len(body) == 0 {
-				return fmt.Errorf("say what to change: --name, --comment, --owner, --token-lifetime, --until, --ip, --no-ip, --rate, --burst or --concurrent")
-			}
-			return r.one(cmd, http.MethodPatch, r.path(args[0], ""), body)
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringVar(&name, "name", "", "The new name")
-	flags.StringVar(&s.until, "until", "", "When all that it holds ends: a day, at its end in UTC, a time in RFC 3339, or never")
-	flags.BoolVar(&noIP, "no-ip", false, "It may call from anywhere")
-	s.register(flags)
-	flags.Lookup("ip").Usage = "From where it may call, in place of the list before; may be repeated"
-	cmd.MarkFlagsMutuallyExclusive("ip", "no-ip")
-	return cmd
+	return &at, nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // table writes aligned columns.
@@ -33,6 +35,21 @@ func whenEnds(t *time.Time) string {
 	return when(*t)
 }
 
+// days writes a duration as an operator does: 30d, 36h, 90m.
+func days(d time.Duration) string {
+	if d >= 24*time.Hour && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 // kindOf is the kind of a token in words.
 func kindOf(kind string, imported bool) string {
 	if imported {
@@ -52,10 +69,18 @@ func tokenTable(all []tokenView) func(io.Writer) {
 	return func(out io.Writer) {
 		table(out, "TOKEN\tKIND\tSTATUS\tRECIPIENT\tISSUED\tEXPIRES\tLAST USED\tCLIENT\tUSER AGENT", func(row func(...string)) {
 			for _, t := range all {
-				row(t.ID, kindOf(t.Kind, t.Imported), t.Status, orDash(t.Recipient), when(t.IssuedAt), whenEnds(t.ExpiresAt), whenKnown(t.LastUsed), orDash(t.ClientIP), orDash(t.UserAgent))
+				row(t.ID, kindOf(t.Kind, t.Imported), t.Status, orDash(t.Recipient), when(t.IssuedAt), t.expires(), whenKnown(t.LastUsed), orDash(t.ClientIP), orDash(t.UserAgent))
 			}
 		})
 	}
+}
+
+// expires is when a token ends by itself; one that was revoked does so no more.
+func (v tokenView) expires() string {
+	if v.Status == string(tokenstore.Revoked) {
+		return "-"
+	}
+	return whenEnds(v.ExpiresAt)
 }
 
 // writeTo writes a token for people.

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -15,7 +16,13 @@ func tokenCommand(c *client) *cobra.Command {
 	group(cmd)
 	one := func(use, short, method, action string) *cobra.Command {
 		return &cobra.Command{
-			Use: use, Short: short, Args: cobra.ExactArgs(1),
+			Use: use, Short: short,
+			Args: func(cmd *cobra.Command, args []string) error {
+				if len(args) != 1 {
+					return fmt.Errorf("which token? %s ID; token list has the ids", cmd.CommandPath())
+				}
+				return nil
+			},
 			RunE: func(cmd *cobra.Command, args []string) error {
 				var view tokenView
 				if err := c.call(method, "/gatehouse/tokens/"+url.PathEscape(args[0])+action, nil, &view); err != nil {

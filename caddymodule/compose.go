@@ -70,20 +70,12 @@ func (p *passage) compose(compose schemes.Compose) error {
 		return unfit(err)
 	}
 	h := p.w.Header()
-	if composed.Status == http.StatusOK {
-		for name, values := range composed.Header {
-			if passedOn[name] {
-				h[name] = values
-			}
-		}
-		// It is this caller's, and true as long as nothing changes.
-		h.Set("Cache-Control", "private, no-store")
-	} else {
+	if from.reads > 0 {
 		clear(h) // what the next handler deleted stays deleted
-		maps.Copy(h, composed.Header)
-		h.Del("Content-Length")
-		dropTrailers(h)
 	}
+	maps.Copy(h, composed.Header)
+	h.Del("Content-Length")
+	dropTrailers(h)
 	if r.Method == http.MethodHead {
 		p.w.WriteHeader(composed.Status) // no body, and no length that tells what is hidden
 		return nil
@@ -138,16 +130,35 @@ func (r *reading) read(rawQuery string) (schemes.Recorded, error) {
 	if rec.status == 0 {
 		rec.status = http.StatusOK
 	}
+	encoded := compressed(rec.header)
+	if rec.status == http.StatusOK {
+		rec.header = r.withoutHints(rec.header)
+	}
 	if refusal := r.scheme.Answer(&r.call, rec.status, rec.header); refusal != nil {
 		return schemes.Recorded{}, refusal
 	}
 	switch {
 	case rec.status == http.StatusSwitchingProtocols, rec.status >= 200 && rec.status < 400 && rec.status != http.StatusOK:
 		return schemes.Recorded{}, unfit(errors.New("a listing was answered with status " + strconv.Itoa(rec.status)))
-	case rec.status == http.StatusOK && compressed(rec.header):
+	case rec.status == http.StatusOK && encoded:
 		return schemes.Recorded{}, unfit(errors.New("a listing was compressed unasked"))
 	}
 	return schemes.Recorded{Status: rec.status, Header: rec.header, Body: rec.body.Bytes()}, nil
+}
+
+// withoutHints is what goes with an answer that is composed, of the headers that came:
+// those that were there before, and those of the server behind that tell nothing.
+func (r *reading) withoutHints(came http.Header) http.Header {
+	h := make(http.Header, len(came))
+	for name, values := range came {
+		if earlier, ok := r.before[name]; ok {
+			h[name] = earlier
+		} else if passedOn[name] {
+			h[name] = values
+		}
+	}
+	h.Set("Cache-Control", "private, no-store") // it is this caller's, and true until something changes
+	return h
 }
 
 // giveBack ends the loan of the last answer.

@@ -14,11 +14,23 @@
 //	answer.go, recorder.go            the answer: streamed, or read and rewritten
 //	delta.go, issuerpool.go           the delta scheme as configuration, and its issuer
 //	caddyfile.go, options.go          directive and global option
-//	admin.go, adminrecipients.go, admintokens.go   what operators do, as HTTP
+//	compose.go, firstline.go          answers of several reads, and the first line of one
+//	admin.go                          what operators do, as HTTP on Caddy's admin endpoint:
+//	adminrecipients.go, adminfederation.go, adminimport.go, adminusage.go
+//	                                  of recipients
+//	admintokens.go, adminadmins.go    of tokens, the audit, and admin tokens
+//	recipientview.go, recipientlist.go, standing.go
+//	                                  a recipient as it is shown, which a list shows, and how it stands
 //	adminsite*.go                     administration as Databricks' clients speak it
-//	command*.go                       the same as commands
-//	audit.go, metrics.go, redact.go, accesslog.go, processlog.go
-//	                                  what is told of a decision, and what is not
+//	command.go, commandargs.go        the same as commands, and what they take:
+//	commandrecipient.go, commandcreate.go, commandupdate.go, commandsettings.go,
+//	commandlist.go, commandrotate.go, commandusage.go, commandfederation.go, commandimport.go
+//	                                  of recipients
+//	commandtoken.go, commandadmin.go  of tokens, and admin tokens
+//	commandtable.go, recipienttable.go   what they print
+//	linkfile*.go                      the file of links that rotate --all writes
+//	audit.go, metrics.go, survey.go, redact.go, accesslog.go, processlog.go
+//	                                  what is told of a decision and of recipients, and what is not
 //
 // It is the only package that imports Caddy. Only the module's root may import
 // it, for its registrations.

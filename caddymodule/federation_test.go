@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -66,6 +68,74 @@ func (s *keyServer) token(t *testing.T) string {
 	return token
 }
 
+// vouch makes a recipient of the running configuration that the key server vouches for.
+func (s *keyServer) vouch(t *testing.T) {
+	t.Helper()
+	app, err := runningApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme, err := app.scheme("delta", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	partners := scheme.(*delta.Scheme)
+	if _, err := partners.Create(t.Context(), delta.Order{Name: "acme", Auth: tokenstore.Federation, Grants: []string{"*"}}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	policy := tokenstore.FederationPolicy{Issuer: s.URL, JWKS: s.URL, Audiences: []string{"sharing"}, Subject: "acme-client"}
+	if _, err := partners.PutFederation(t.Context(), "acme", policy, "test"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// verify has the running configuration verify a token of a realm's policies.
+func (s *keyServer) verify(t *testing.T, realm string) error {
+	t.Helper()
+	app, err := runningApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend, err := app.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, known, err := backend.Issuers.Verify(t.Context(), realm, s.URL, s.token(t))
+	if !known {
+		t.Fatalf("realm %s does not know the issuer: %v", realm, err)
+	}
+	return err
+}
+
+// Its issuers would be fetched until the next restart.
+func TestReloadLetsGoOfTheIssuersOfARealmThatItRemoves(t *testing.T) {
+	provider := newKeyServer(t)
+	directory := filepath.Join(t.TempDir(), "store")
+	site := func(realm string) []byte {
+		return config(t, storeApp(directory)+","+httpApp(`{"handle": [`+gateJSON("the site", `, "realm": "`+realm+`"`)+`]}`))
+	}
+	run(t, site("default"))
+	provider.vouch(t)
+	<-provider.fetched
+	for deadline := time.Now().Add(10 * time.Second); provider.verify(t, "default") != nil; { // until the keys are in use
+		if time.Now().After(deadline) {
+			t.Fatal(provider.verify(t, "default"))
+		}
+	}
+	if err := caddy.Load(config(t, storeApp(directory)+","+httpApp(`{"handle": [`+gateJSON("the site", `, "max_tokens": 1`)+`]}`)), true); err == nil {
+		t.Fatal("it loads")
+	}
+	if err := provider.verify(t, "default"); err != nil {
+		t.Errorf("after a reload that failed: %v", err)
+	}
+	run(t, site("other"))
+	if err := provider.verify(t, "default"); !errors.Is(err, keyring.ErrUnavailable) {
+		t.Fatalf("without the realm: %v", err)
+	}
+	run(t, site("default"))
+	<-provider.fetched
+}
+
 // Fetched anew at each reload, the keys would be missing for every token meanwhile;
 // fetched with the first token only, it would be refused.
 func TestKeysOfFederationPoliciesOutliveReloadsAndAreFetchedAtStart(t *testing.T) {
@@ -100,22 +170,7 @@ func TestKeysOfFederationPoliciesOutliveReloadsAndAreFetchedAtStart(t *testing.T
 	}
 
 	server := site("")
-	app, err := runningApp()
-	if err != nil {
-		t.Fatal(err)
-	}
-	scheme, err := app.scheme("delta", "default")
-	if err != nil {
-		t.Fatal(err)
-	}
-	partners := scheme.(*delta.Scheme)
-	if _, err := partners.Create(t.Context(), delta.Order{Name: "acme", Auth: tokenstore.Federation, Grants: []string{"*"}}, "test"); err != nil {
-		t.Fatal(err)
-	}
-	policy := tokenstore.FederationPolicy{Issuer: provider.URL, JWKS: provider.URL, Audiences: []string{"sharing"}, Subject: "acme-client"}
-	if _, err := partners.PutFederation(t.Context(), "acme", policy, "test"); err != nil {
-		t.Fatal(err)
-	}
+	provider.vouch(t)
 	waitFor(server, http.StatusOK)
 
 	server = site(`, "max_tokens": 3`)

@@ -48,8 +48,8 @@ func openLinkFile(path string) (*linkFile, error) {
 	return links, nil
 }
 
-// openOwnFile opens a file that is there, if it is a regular one that nobody but its
-// owner can use.
+// openOwnFile opens a file that is there, if it is a regular one of the user's own that
+// nobody else can use.
 func openOwnFile(path string) (*os.File, error) {
 	before, err := os.Lstat(path)
 	if err != nil {
@@ -63,18 +63,29 @@ func openOwnFile(path string) (*os.File, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case !os.SameFile(before, info):
-		err = fmt.Errorf("%s was exchanged while it was opened", path)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		err = fmt.Errorf("%s can be used by others than its owner (mode %04o): run chmod 600, or name another file", path, info.Mode().Perm())
+	if err == nil {
+		err = safeForLinks(path, before, info)
 	}
 	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// safeForLinks says why an open file cannot take links. before is what it was when its
+// path was looked at.
+func safeForLinks(path string, before, info fs.FileInfo) error {
+	if !os.SameFile(before, info) {
+		return fmt.Errorf("%s was exchanged while it was opened", path)
+	}
+	if err := mustBeOurs(info); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s can be used by others than its owner (mode %04o): run chmod 600, or name another file", path, info.Mode().Perm())
+	}
+	return nil
 }
 
 // syncFolder makes sure that a file that was made is still there after a power cut.

@@ -33,7 +33,7 @@ func (v recipientView) writeTo(out io.Writer) {
 	line("networks", strings.Join(v.Networks, ", "))
 	line("limits", v.Limits.String())
 	if v.TokenLifetime > 0 {
-		line("token lifetime", (time.Duration(v.TokenLifetime) * time.Second).String())
+		line("token lifetime", days(time.Duration(v.TokenLifetime)*time.Second))
 	}
 	if v.ManagementKey {
 		line("management key", "yes")
@@ -84,7 +84,7 @@ func (l limitsView) String() string {
 	for _, limit := range []struct {
 		n    int
 		text string
-	}{{l.Rate, "%d calls a second"}, {l.Burst, "%d at once"}, {l.Concurrent, "%d at a time"}} {
+	}{{l.Rate, "%d a second"}, {l.Burst, "bursts of %d"}, {l.Concurrent, "%d in parallel"}} {
 		if limit.n > 0 {
 			parts = append(parts, fmt.Sprintf(limit.text, limit.n))
 		}

@@ -114,7 +114,7 @@ func parseAuth(word string) (tokenstore.Authentication, error) {
 }
 
 // isTheServersOwn warns of an imported token that opens the server behind.
-const isTheServersOwn = "The token is the data server's own: whoever holds it can also reach the server directly, past the gateway, if the network lets them. Give each partner a recipient of its own, then revoke this one and change the server's token."
+const isTheServersOwn = "The token is the data server's own: whoever holds it can also reach the server directly, past the gateway, if the network lets them. Change the server's token, and upstream_token with it, at once: this recipient goes on as it is, and only the gateway knows the new one. Then give each partner a recipient of its own, and revoke this one."
 
 // viewRecipient reads a recipient and what it holds.
 func viewRecipient(ctx context.Context, scheme *delta.Scheme, store *tokenstore.Store, realm, name string) (recipientView, error) {

@@ -18,10 +18,12 @@ type standing struct {
 	// nothing.
 	ends time.Time
 	// old says that it holds an old token: one that was rotated and is in its
-	// overlap, or that was made elsewhere and imported. oldUsed is when one was last
-	// used, since its rotation if it was rotated; zero: not since.
-	old     bool
-	oldUsed time.Time
+	// overlap, or that was made elsewhere and imported. oldSince is since when the uses
+	// of all of them are counted: the rotation, or of an imported one the import, also
+	// if it was rotated later. oldUsed is when one was last used since then; zero: not
+	// since.
+	old               bool
+	oldSince, oldUsed time.Time
 	// lastUsed is when it last used anything that it still holds; zero: never.
 	lastUsed time.Time
 }
@@ -48,8 +50,9 @@ func standingOf(o tokenstore.Overview, now time.Time) standing {
 		used := o.Uses[c.Accessor].At
 		s.lastUsed = later(s.lastUsed, used)
 		if isOld(c) {
-			s.old = true
-			if !used.Before(c.Token.RotatedAt) {
+			since := oldSince(c.Token)
+			s.old, s.oldSince = true, later(s.oldSince, since)
+			if !used.Before(since) {
 				s.oldUsed = later(s.oldUsed, used)
 			}
 		}
@@ -63,6 +66,14 @@ func standingOf(o tokenstore.Overview, now time.Time) standing {
 // isOld tells whether a credential is an old token.
 func isOld(c tokenstore.Credential) bool {
 	return c.Token != nil && (c.Rotated() || c.Token.Imported)
+}
+
+// oldSince is since when the uses of an old token are those of an old token.
+func oldSince(token *tokenstore.Token) time.Time {
+	if token.Imported {
+		return token.IssuedAt
+	}
+	return token.RotatedAt
 }
 
 // statusOf is the status of a live credential in a word.
@@ -104,7 +115,7 @@ func (s standing) expiresWithin(d time.Duration, now time.Time) bool {
 }
 
 // oldInUse tells whether an old token was used within a time up to now; zero: at any
-// time since its rotation.
+// time since its rotation or import.
 func (s standing) oldInUse(d time.Duration, now time.Time) bool {
 	return !s.oldUsed.IsZero() && (d == 0 || !s.oldUsed.Before(now.Add(-d)))
 }

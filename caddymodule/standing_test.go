@@ -21,7 +21,7 @@ func holding() *held {
 
 // token adds a bearer token that ends after a time from noon.
 func (h *held) token(id string, endsIn time.Duration, change func(*tokenstore.Token)) *held {
-	token := &tokenstore.Token{Accessor: id, IssuedAt: noon.Add(-day), ExpiresAt: noon.Add(endsIn)}
+	token := &tokenstore.Token{Accessor: id, CreatedAt: noon.Add(-day), IssuedAt: noon.Add(-day), ExpiresAt: noon.Add(endsIn)}
 	if change != nil {
 		change(token)
 	}
@@ -60,7 +60,7 @@ func TestStandingOfARecipient(t *testing.T) {
 		state    string
 		expiring bool // within 14 days
 		old      bool
-		inUse    bool // an old token, at any time
+		inUse    bool // an old token, at any time since its rotation or import
 		lately   bool // the same, within a day
 	}{
 		{"nothing", holding(), "no token", false, false, false, false},
@@ -76,6 +76,7 @@ func TestStandingOfARecipient(t *testing.T) {
 		{"rotated, used since, but long ago", holding().token("a", day, rotatedAgo(5*day)).used("a", 2*day), "active", true, true, true, false},
 		{"imported, never used", holding().token("a", 0, imported), "active", false, true, false, false},
 		{"imported, used", holding().token("a", 0, imported).used("a", time.Hour), "active", false, true, true, true},
+		{"imported, used, then rotated: still a use", holding().token("a", day, func(t *tokenstore.Token) { imported(t); rotatedAgo(time.Minute)(t) }).used("a", time.Hour), "active", false, true, true, true},
 		{"a new one used, the old one not", holding().token("b", 90*day, nil).token("a", day, rotatedAgo(day)).used("b", time.Hour), "active", false, true, false, false},
 		{"disabled", holding().token("a", day, nil).change(func(r *tokenstore.Recipient) { r.Disabled = true }), "disabled", true, false, false, false},
 		{"ended", holding().change(func(r *tokenstore.Recipient) { r.NotAfter = noon }), "ended", false, false, false, false},
@@ -97,6 +98,34 @@ func TestStandingOfARecipient(t *testing.T) {
 			}
 			if s.old != tc.old || s.oldInUse(0, noon) != tc.inUse || s.oldInUse(day, noon) != tc.lately {
 				t.Errorf("old %t, in use %t, lately %t", s.old, s.oldInUse(0, noon), s.oldInUse(day, noon))
+			}
+		})
+	}
+}
+
+// Nothing is known of an old token from before its rotation or import: it is not said
+// to be unused for longer.
+func TestOldTokenIsNotSaidToBeUnusedForLongerThanIsKnown(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		held *held
+		ago  time.Duration // the metric, from noon
+		says string
+	}{
+		{"rotated", holding().token("a", day, rotatedAgo(time.Hour)), time.Hour, "not since 2031-05-01 11:00"},
+		{"rotated, used before", holding().token("a", day, rotatedAgo(time.Hour)).used("a", 2*time.Hour), time.Hour, "not since 2031-05-01 11:00"},
+		{"rotated, used since", holding().token("a", day, rotatedAgo(2*time.Hour)).used("a", time.Hour), time.Hour, "2031-05-01 11:00"},
+		{"imported", holding().token("a", 0, imported), day, "not since 2031-04-30 12:00"},
+		{"two, of which one was used before the other was rotated", holding().token("b", day, rotatedAgo(time.Hour)).token("a", day, rotatedAgo(9*time.Hour)).used("a", 5*time.Hour), time.Hour, "not since 2031-05-01 11:00"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := survey{states: map[string]int{}}
+			s.add("acme", standingOf(tc.held.Overview, noon), noon)
+			if len(s.old) != 1 || !s.old[0].at.Equal(noon.Add(-tc.ago)) {
+				t.Errorf("the metric is %v, want %s before noon", s.old, tc.ago)
+			}
+			if view := recipientViewOf(nil, tc.held.Overview, noon); view.oldTokenUsed() != tc.says {
+				t.Errorf("the list says %q, want %q", view.oldTokenUsed(), tc.says)
 			}
 		})
 	}

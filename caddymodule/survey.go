@@ -44,10 +44,11 @@ type survey struct {
 	old    []oldUse
 }
 
-// oldUse is when a recipient last used an old token that it still holds.
+// oldUse is until when a recipient may have used an old token that it still holds: the
+// last use, and never before its rotation or import, as nothing is known of earlier.
 type oldUse struct {
 	recipient string
-	at        time.Time // zero: not since its rotation
+	at        time.Time
 }
 
 // takeSurvey reads a realm page by page.
@@ -91,7 +92,7 @@ func (s *survey) add(recipient string, stands standing, now time.Time) {
 		}
 	}
 	if stands.old {
-		s.old = append(s.old, oldUse{recipient, stands.oldUsed})
+		s.old = append(s.old, oldUse{recipient, later(stands.oldSince, stands.oldUsed)})
 	}
 }
 
@@ -133,7 +134,7 @@ var (
 	recipientsDesc = prometheus.NewDesc("gatehouse_delta_recipients",
 		"Recipients of a realm by how they stand; one can be in several states.", []string{"realm", "state"}, nil)
 	oldTokenDesc = prometheus.NewDesc("gatehouse_delta_old_token_last_used_timestamp_seconds",
-		"When a recipient last used a rotated or imported token that it still holds; 0: not since its rotation. At most 1000 recipients of a realm.",
+		"When a recipient last used a rotated or imported token that it still holds, or, if that is later or it never did, when such a token was rotated or imported. At most 1000 recipients of a realm.",
 		[]string{"realm", "recipient"}, nil)
 )
 
@@ -181,11 +182,7 @@ func (s *surveys) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstMetric(recipientsDesc, prometheus.GaugeValue, float64(count), realm, state)
 		}
 		for _, use := range found.old {
-			seconds := 0.0
-			if !use.at.IsZero() {
-				seconds = float64(use.at.Unix())
-			}
-			out <- prometheus.MustNewConstMetric(oldTokenDesc, prometheus.GaugeValue, seconds, realm, use.recipient)
+			out <- prometheus.MustNewConstMetric(oldTokenDesc, prometheus.GaugeValue, float64(use.at.Unix()), realm, use.recipient)
 		}
 	}
 }
@@ -278,7 +275,7 @@ func (a *App) warnOfUpstreamTokens(ctx context.Context) {
 		case err != nil:
 			a.logger.Error("looking for recipients with the data server's own token", zap.String("realm", d.Realm()), zap.Error(err))
 		case recipient != "":
-			a.logger.Warn("a recipient uses the data server's own token: whoever holds it can also reach the server directly, past the gateway, if the network lets them; move its partners to recipients of their own, revoke it, and change the server's token",
+			a.logger.Warn("a recipient uses the data server's own token: whoever holds it can also reach the server directly, past the gateway, if the network lets them; change the server's token, and upstream_token with it, then move its partners to recipients of their own, and revoke it",
 				zap.String("realm", d.Realm()), zap.String("recipient", recipient))
 		}
 	}

@@ -63,7 +63,7 @@ func TestSurveyCountsRecipientsByHowTheyStand(t *testing.T) {
 		t.Error(err)
 	}
 	used := found.latest["default"].old
-	if len(used) != 2 || used[0].recipient != "legacy" || used[0].at.IsZero() || used[1] != (oldUse{recipient: "unused"}) {
+	if len(used) != 2 || used[0].recipient != "legacy" || used[0].at.IsZero() || used[1].recipient != "unused" || used[1].at.IsZero() {
 		t.Errorf("old tokens: %v", used)
 	}
 

@@ -12,9 +12,10 @@ import (
 
 // Issuers are the foreign issuers that federation policies of a store name, realm by
 // realm, with their keys. It follows the store's changes: the keys of an issuer are
-// fetched from when a policy names it until the last one is gone. Nothing that a
-// token says causes a fetch, and no token costs a read of the store for its issuer
-// as long as no recipient of its realm changes.
+// fetched from when a policy of a realm that is followed names it until the last one,
+// or the last who follows such a realm, is gone. Nothing that a token says causes a
+// fetch, and no token costs a read of the store for its issuer as long as its realm is
+// followed and no recipient of it changes.
 //
 // Who is recognised is the store's to say, at each look-up. What is remembered here
 // only chooses the keys, so that an old answer can refuse, but never let in.
@@ -28,16 +29,17 @@ type Issuers struct {
 	running     sync.WaitGroup
 	changed     chan struct{} // wakes run; holds one signal
 
-	loading sync.Mutex // held while one realm is read and the pool brought in line
+	loading sync.Mutex // held while one realm is read or let go and the pool brought in line
 
 	mu       sync.RWMutex
-	realms   map[string]*realmIssuers
+	realms   map[string]*realmIssuers // that are followed
 	reported time.Time
 }
 
 // realmIssuers is what the policies of a realm name, as of some time.
 type realmIssuers struct {
-	named map[string]namedIssuer // replaced, never changed
+	followers int                    // at least 1
+	named     map[string]namedIssuer // replaced, never changed
 	// changes counts those of the realm; read is the count as of which named was read.
 	changes, read uint64
 }
@@ -47,7 +49,7 @@ type namedIssuer struct {
 	audiences []string
 }
 
-// NewIssuers returns the issuers of a store, without any realm yet. Close closes the
+// NewIssuers returns the issuers of a store, which follows no realm yet. Close closes the
 // pool too. A nil logger discards.
 func NewIssuers(store *tokenstore.Store, pool *keyring.Pool, logger *slog.Logger) *Issuers {
 	if logger == nil {
@@ -71,23 +73,41 @@ func (i *Issuers) Close() {
 	i.pool.Close()
 }
 
-// Follow begins to keep the issuers of a realm in the background, so that their keys
-// are there when the first token comes. To follow a realm twice does nothing.
-func (i *Issuers) Follow(realm string) {
+// Follow keeps the issuers of realms in the background, so that their keys are there
+// when the first token comes, until release is called. Several may follow a realm, as
+// two configurations do during a reload: it is let go with the last of them, and the
+// keys of issuers that only its policies name are not fetched any more.
+func (i *Issuers) Follow(realms ...string) (release func()) {
 	i.mu.Lock()
-	i.realm(realm)
+	for _, realm := range realms {
+		entry := i.realms[realm]
+		if entry == nil {
+			entry = &realmIssuers{changes: 1} // to be read
+			i.realms[realm] = entry
+		}
+		entry.followers++
+	}
 	i.mu.Unlock()
 	i.wake()
+	return sync.OnceFunc(func() { i.letGo(realms) })
 }
 
-// realm returns the entry of a realm; an unknown one begins as changed.
-func (i *Issuers) realm(realm string) *realmIssuers {
-	entry := i.realms[realm]
-	if entry == nil {
-		entry = &realmIssuers{changes: 1}
-		i.realms[realm] = entry
+func (i *Issuers) letGo(realms []string) {
+	i.loading.Lock()
+	defer i.loading.Unlock()
+	i.mu.Lock()
+	var old []map[string]namedIssuer
+	for _, realm := range realms {
+		entry := i.realms[realm]
+		if entry.followers--; entry.followers == 0 {
+			delete(i.realms, realm)
+			old = append(old, entry.named)
+		}
 	}
-	return entry
+	i.mu.Unlock()
+	for _, named := range old {
+		i.drop(named)
+	}
 }
 
 // Invalidate implements tokenstore.Subscriber.
@@ -155,8 +175,8 @@ type Verified struct {
 
 // Verify verifies a token that says it is of an issuer. known is false, without an
 // error, if no policy of the realm names the issuer. The errors are
-// keyring.ErrInvalidToken and keyring.ErrUnavailable; any other means that the store
-// could not tell.
+// keyring.ErrInvalidToken and keyring.ErrUnavailable, which it is too if nobody follows
+// the realm; any other means that the store could not tell.
 func (i *Issuers) Verify(ctx context.Context, realm, issuer, token string) (verified Verified, known bool, err error) {
 	named, err := i.namedIn(ctx, realm)
 	if err != nil {
@@ -168,7 +188,7 @@ func (i *Issuers) Verify(ctx context.Context, realm, issuer, token string) (veri
 	}
 	keys, ok := i.pool.Find(issuer, source.jwks)
 	if !ok {
-		return Verified{}, true, keyring.ErrUnavailable // the pool is full, or closed
+		return Verified{}, true, keyring.ErrUnavailable // not followed, or the pool is full or closed
 	}
 	claims, err := keys.VerifyFor(ctx, token, source.audiences)
 	return Verified{claims, keys.KeysUntil()}, true, err
@@ -198,18 +218,40 @@ func (i *Issuers) remembered(realm string) (named map[string]namedIssuer, ok boo
 // issuerBatch is how many issuers are read at a time.
 const issuerBatch = 1000
 
-// load reads the issuers of a realm, and has the pool hold them and drop those that
-// no realm names any more.
+// load reads the issuers of a realm and, if the realm is followed, has the pool hold
+// them and drop those that no realm names any more.
 func (i *Issuers) load(ctx context.Context, realm string) (map[string]namedIssuer, error) {
 	i.loading.Lock()
 	defer i.loading.Unlock()
 	if named, ok := i.remembered(realm); ok {
 		return named, nil // another caller was faster
 	}
+	i.mu.RLock()
+	entry := i.realms[realm] // the same until loading is unlocked
+	var before uint64
+	if entry != nil {
+		before = entry.changes // what changes from now on makes it old again
+	}
+	i.mu.RUnlock()
+	named, err := i.read(ctx, realm)
+	if err != nil || entry == nil {
+		return named, err
+	}
+	for issuer, source := range named {
+		if _, err := i.pool.Get(issuer, source.jwks); err != nil {
+			i.logger.Error("an issuer of a federation policy cannot be used; its tokens are refused", "realm", realm, "issuer", issuer, "error", err)
+		}
+	}
 	i.mu.Lock()
-	before := i.realm(realm).changes // what changes from now on makes it old again
+	old := entry.named
+	entry.named, entry.read = named, before
 	i.mu.Unlock()
+	i.drop(old)
+	return named, nil
+}
 
+// read returns what the store says of a realm.
+func (i *Issuers) read(ctx context.Context, realm string) (map[string]namedIssuer, error) {
 	named := make(map[string]namedIssuer)
 	for after := ""; ; {
 		found, next, err := i.store.Issuers(ctx, realm, after, issuerBatch)
@@ -220,34 +262,26 @@ func (i *Issuers) load(ctx context.Context, realm string) (map[string]namedIssue
 			named[issuer] = namedIssuer{record.JWKS, record.AudienceList()}
 		}
 		if next == "" {
-			break
+			return named, nil
 		}
 		after = next
 	}
-	for issuer, source := range named {
-		if _, err := i.pool.Get(issuer, source.jwks); err != nil {
-			i.logger.Error("an issuer of a federation policy cannot be used; its tokens are refused", "realm", realm, "issuer", issuer, "error", err)
-		}
-	}
-	i.mu.Lock()
-	entry := i.realm(realm)
-	old := entry.named
-	entry.named, entry.read = named, before
-	var gone []string
+}
+
+// drop has the pool drop those of the issuers that no realm names any more. It is
+// called with loading held, so that none is named meanwhile.
+func (i *Issuers) drop(old map[string]namedIssuer) {
 	for issuer, source := range old {
 		if !i.namesAny(issuer, source.jwks) {
-			gone = append(gone, issuer)
+			i.pool.Drop(issuer, source.jwks)
 		}
 	}
-	i.mu.Unlock()
-	for _, issuer := range gone {
-		i.pool.Drop(issuer, old[issuer].jwks)
-	}
-	return named, nil
 }
 
 // namesAny tells whether any realm names an issuer with its keys there.
 func (i *Issuers) namesAny(issuer, jwks string) bool {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
 	for _, entry := range i.realms {
 		if source, ok := entry.named[issuer]; ok && source.jwks == jwks {
 			return true

@@ -169,6 +169,7 @@ func TestKeysAreFetchedInTheBackgroundOnceAPolicyNamesTheirIssuer(t *testing.T) 
 
 func TestIssuerIsDroppedWithTheLastPolicyOfAnyRealm(t *testing.T) {
 	h := newHouse(t, newDriver(t))
+	h.issuers.Follow("home", "away")
 	h.put("home", "one", "a.example", "aud")
 	h.put("home", "two", "a.example", "aud")
 	h.put("away", "three", "a.example", "aud")
@@ -186,11 +187,56 @@ func TestIssuerIsDroppedWithTheLastPolicyOfAnyRealm(t *testing.T) {
 	}
 }
 
+// A reload that removes a realm would have its issuers fetched until the next restart,
+// and two configurations overlap during each.
+func TestRealmIsLetGoWithTheLastWhoFollowsIt(t *testing.T) {
+	h := newHouse(t, newDriver(t))
+	h.put("home", "one", "a.example", "aud")
+	h.put("home", "two", "b.example", "aud")
+	h.put("away", "three", "b.example", "aud")
+	before := h.issuers.Follow("home", "away", "home") // two schemes may have one realm
+	wanted := func(when string, a, b bool) {
+		t.Helper()
+		for realm, host := range map[string]string{"home": "a.example", "away": "b.example"} {
+			if !h.known(realm, host) { // the store says so, whoever follows
+				t.Errorf("%s: %s does not name %s", when, realm, host)
+			}
+		}
+		if h.pooled("a.example") != a || h.pooled("b.example") != b {
+			t.Errorf("%s: a %t, b %t, want %t, %t", when, h.pooled("a.example"), h.pooled("b.example"), a, b)
+		}
+	}
+	h.known("home", "a.example")
+	wanted("one configuration", true, true)
+	failed := h.issuers.Follow("home", "other")
+	failed()
+	wanted("after one that did not load", true, true)
+	after := h.issuers.Follow("away")
+	wanted("during a reload", true, true)
+	before()
+	before()
+	wanted("after the reload", false, true)
+	if _, known, err := h.issuers.Verify(t.Context(), "home", "https://a.example", "no.token.atall"); !known || !errors.Is(err, keyring.ErrUnavailable) {
+		t.Errorf("a late token of the old realm: known %v, %v", known, err)
+	}
+	h.put("home", "four", "c.example", "aud")
+	if h.known("home", "c.example"); h.pooled("c.example") {
+		t.Error("a realm that nobody follows has keys fetched")
+	}
+	after()
+	wanted("after the end", false, false)
+	back := h.issuers.Follow("home")
+	h.known("home", "a.example")
+	wanted("after it is back", true, true)
+	back()
+}
+
 // Tokens of strangers come by the thousand.
 func TestIssuerOfATokenCostsNoReadOfTheStore(t *testing.T) {
 	driver := newDriver(t)
 	h := newHouse(t, driver)
 	h.put("home", "acme", "a.example", "aud")
+	h.issuers.Follow("home")
 	h.known("home", "a.example")
 	h.waitAsked(1)
 	for len(h.issuers.behind()) > 0 { // the background reads it, too
@@ -214,6 +260,7 @@ func TestIssuerOfATokenCostsNoReadOfTheStore(t *testing.T) {
 func TestPoliciesThatAnotherProcessPuts(t *testing.T) {
 	driver := newDriver(t)
 	a, b := newHouse(t, driver), newHouse(t, driver)
+	b.issuers.Follow("home")
 	if b.known("home", "a.example") {
 		t.Fatal("known before its policy")
 	}
@@ -233,6 +280,7 @@ func TestIssuersOfAStoreThatCannotTell(t *testing.T) {
 	driver := newDriver(t)
 	h := newHouse(t, driver)
 	driver.broken.Store(true)
+	h.issuers.Follow("home")
 	_, known, err := h.issuers.Verify(t.Context(), "home", "https://a.example", "no.token.atall")
 	if known || !errors.Is(err, errBroken) {
 		t.Errorf("known %v, %v", known, err)

@@ -59,8 +59,11 @@ func (s *Store) CreateAdmin(ctx context.Context, admin AdminToken, digest secret
 	if err := errors.Join(ValidRealm(admin.Realm), ValidName(admin.Name), validLifetime(lifetime)); err != nil {
 		return AdminToken{}, err
 	}
-	if lifetime == 0 || admin.Role != AdminFull && admin.Role != AdminReadOnly {
-		return AdminToken{}, fmt.Errorf("%w: an admin token has a lifetime, and the role full or read-only", ErrInvalid)
+	if admin.Role != AdminFull && admin.Role != AdminReadOnly {
+		return AdminToken{}, fmt.Errorf("%w: role %q is neither %s nor %s", ErrInvalid, admin.Role, AdminFull, AdminReadOnly)
+	}
+	if lifetime == 0 {
+		return AdminToken{}, fmt.Errorf("%w: an admin token must end: its lifetime is longer than zero", ErrInvalid)
 	}
 	err := s.update(ctx, func(t *transaction) error {
 		admin.CreatedAt, admin.CreatedBy = t.now, actor

@@ -23,12 +23,17 @@ type clientList struct {
 	Clients []Client `cbor:"1,keyasint,omitempty"`
 }
 
-// maxClients is how many callers of one token are known; of more, the latest.
-const maxClients = 200
-
-// maxPendingClients bounds the callers noted in memory between two writes; what is
-// beyond is noted at its next call.
-const maxPendingClients = 10_000
+// Bounds of what is known of a token's callers.
+const (
+	// MaxClients is how many callers of one token are known: the latest of each address
+	// first, so that none is pushed out by the many names of another.
+	MaxClients = 200
+	// maxAgents is how many User-Agents of one address are known, the latest.
+	maxAgents = 5
+	// maxPendingClients is how many callers, of all tokens, are noted in memory between
+	// two writes; what is beyond is noted at its next call.
+	maxPendingClients = 10_000
+)
 
 // clientsBatch is how many tokens' lists one transaction writes: a full list has some
 // 50 KiB.
@@ -36,20 +41,60 @@ const clientsBatch = 50
 
 func clientsKey(accessor string) []byte { return append([]byte{keyClients}, accessor...) }
 
-// caller is what tells the clients of tokens apart.
-type caller struct{ accessor, ip, userAgent string }
+// caller is what tells the clients of a token apart.
+type caller struct{ ip, userAgent string }
 
-// TouchBy notes, beside the use, who used a token.
+// callers are clients of a token.
+type callers map[caller]Client
+
+// add notes a client that may be among them.
+func (c callers) add(client Client) {
+	who := caller{client.IP, client.UserAgent}
+	if before, known := c[who]; known {
+		client.First = earlier(before.First, client.First)
+		if before.Last.After(client.Last) {
+			client.Last = before.Last
+		}
+	}
+	c[who] = client
+}
+
+// TouchBy notes, beside the use, who used a token. What a client writes into its
+// User-Agent anew for each query is left out.
 func (s *Store) TouchBy(accessor, clientIP, userAgent string) {
 	s.Touch(accessor, clientIP, userAgent)
-	who := caller{accessor, clientIP, printable(userAgent)}
+	now := s.now()
+	client := Client{IP: clientIP, UserAgent: agentOf(userAgent), First: now, Last: now}
 	s.usage.Lock()
 	defer s.usage.Unlock()
-	if s.usage.callers == nil {
-		s.usage.callers = make(map[caller]time.Time)
+	s.usage.note(accessor, client)
+}
+
+// note keeps a client in memory. More of one token than its list can hold are cut down
+// to what it would hold.
+func (u *usageBuffer) note(accessor string, client Client) {
+	of := u.callers[accessor]
+	if _, known := of[caller{client.IP, client.UserAgent}]; !known {
+		if u.noted >= maxPendingClients {
+			return
+		}
+		u.noted++
 	}
-	if _, known := s.usage.callers[who]; known || len(s.usage.callers) < maxPendingClients {
-		s.usage.callers[who] = s.now()
+	if of == nil {
+		if u.callers == nil {
+			u.callers = make(map[string]callers)
+		}
+		of = make(callers)
+		u.callers[accessor] = of
+	}
+	of.add(client)
+	if len(of) > 2*MaxClients {
+		kept := mergeClients(nil, of)
+		u.noted -= len(of) - len(kept)
+		clear(of)
+		for _, client := range kept {
+			of.add(client)
+		}
 	}
 }
 
@@ -58,20 +103,16 @@ func (s *Store) TouchBy(accessor, clientIP, userAgent string) {
 func (s *Store) flushClients(ctx context.Context) error {
 	s.usage.Lock()
 	noted := s.usage.callers
-	s.usage.callers = nil
+	s.usage.callers, s.usage.noted = nil, 0
 	s.usage.Unlock()
-	byToken := make(map[string][]Client)
-	for who, at := range noted {
-		byToken[who.accessor] = append(byToken[who.accessor], who.client(at))
-	}
-	for batch := range slices.Chunk(slices.Collect(maps.Keys(byToken)), clientsBatch) {
+	for batch := range slices.Chunk(slices.Collect(maps.Keys(noted)), clientsBatch) {
 		_, err := s.driver.Update(ctx, func(t Txn) error {
 			for _, accessor := range batch {
 				var list clientList
 				if err := get(t, clientsKey(accessor), versionClients, &list); err != nil && !errors.Is(err, ErrNotFound) {
 					return err
 				}
-				list.Clients = mergeClients(list.Clients, byToken[accessor])
+				list.Clients = mergeClients(list.Clients, noted[accessor])
 				if err := put(t, clientsKey(accessor), versionClients, list); err != nil {
 					return err
 				}
@@ -83,53 +124,59 @@ func (s *Store) flushClients(ctx context.Context) error {
 			return err
 		}
 		for _, accessor := range batch {
-			for _, client := range byToken[accessor] {
-				delete(noted, caller{accessor, client.IP, client.UserAgent})
-			}
+			delete(noted, accessor)
 		}
 	}
 	return nil
 }
 
 // noteAgain puts back what could not be written.
-func (s *Store) noteAgain(noted map[caller]time.Time) {
+func (s *Store) noteAgain(noted map[string]callers) {
 	s.usage.Lock()
 	defer s.usage.Unlock()
-	if s.usage.callers == nil {
-		s.usage.callers = make(map[caller]time.Time, len(noted))
-	}
-	for who, at := range noted {
-		if latest, newer := s.usage.callers[who]; !newer && len(s.usage.callers) < maxPendingClients || newer && latest.Before(at) {
-			s.usage.callers[who] = at
+	for accessor, of := range noted {
+		for _, client := range of {
+			s.usage.note(accessor, client)
 		}
 	}
 }
 
-func (c caller) client(at time.Time) Client {
-	return Client{IP: c.ip, UserAgent: c.userAgent, First: at, Last: at}
+// mergeClients adds callers to those that are known, the latest first, within the
+// bounds of a list.
+func mergeClients(known []Client, noted callers) []Client {
+	all := make(callers, len(known)+len(noted))
+	for _, client := range known {
+		all.add(client)
+	}
+	for _, client := range noted {
+		all.add(client)
+	}
+	var (
+		ofAddress = make(map[string]int)
+		firsts    []Client // the latest of each address
+		others    []Client
+	)
+	for _, client := range slices.SortedFunc(maps.Values(all), latestFirst) {
+		ofAddress[client.IP]++
+		switch n := ofAddress[client.IP]; {
+		case n == 1:
+			firsts = append(firsts, client)
+		case n <= maxAgents:
+			others = append(others, client)
+		}
+	}
+	merged := slices.Concat(firsts, others)
+	merged = merged[:min(len(merged), MaxClients)]
+	slices.SortFunc(merged, latestFirst)
+	return merged
 }
 
-// mergeClients adds callers to those that are known, the latest first.
-func mergeClients(known, noted []Client) []Client {
-	all := make(map[caller]Client, len(known)+len(noted))
-	for _, client := range slices.Concat(known, noted) {
-		who := caller{ip: client.IP, userAgent: client.UserAgent}
-		if before, twice := all[who]; twice {
-			client.First = earlier(before.First, client.First)
-			if before.Last.After(client.Last) {
-				client.Last = before.Last
-			}
-		}
-		all[who] = client
-	}
-	merged := slices.SortedFunc(maps.Values(all), func(a, b Client) int {
-		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.IP, b.IP), cmp.Compare(a.UserAgent, b.UserAgent))
-	})
-	return merged[:min(len(merged), maxClients)]
+func latestFirst(a, b Client) int {
+	return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.IP, b.IP), cmp.Compare(a.UserAgent, b.UserAgent))
 }
 
 // Clients returns who is known to have used an imported or rotated token, the latest
-// first; at most 200.
+// first; at most MaxClients, and then there may be more.
 func (s *Store) Clients(ctx context.Context, accessor string) ([]Client, error) {
 	var list clientList
 	err := s.driver.View(ctx, func(r Reader) error {
@@ -140,11 +187,5 @@ func (s *Store) Clients(ctx context.Context, accessor string) ([]Client, error) 
 	}
 	s.usage.Lock()
 	defer s.usage.Unlock()
-	var noted []Client
-	for who, at := range s.usage.callers {
-		if who.accessor == accessor {
-			noted = append(noted, who.client(at))
-		}
-	}
-	return mergeClients(list.Clients, noted), nil
+	return mergeClients(list.Clients, s.usage.callers[accessor]), nil
 }

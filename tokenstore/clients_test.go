@@ -63,7 +63,7 @@ func TestOfManyClientsTheLatestAreKnown(t *testing.T) {
 	f := newFixture(t, newMemory())
 	const many = 450
 	for i := range many {
-		f.TouchBy("tok", "192.0.2.1", fmt.Sprint("client/", i))
+		f.TouchBy("tok", fmt.Sprint("address-", i), "client")
 		f.advance(time.Second)
 		if i%150 == 0 {
 			f.flush()
@@ -71,10 +71,81 @@ func TestOfManyClientsTheLatestAreKnown(t *testing.T) {
 	}
 	for range 2 {
 		clients, err := f.Clients(t.Context(), "tok")
-		if err != nil || len(clients) != 200 || clients[0].UserAgent != "client/449" || clients[199].UserAgent != "client/250" {
+		if err != nil || len(clients) != tokenstore.MaxClients || clients[0].IP != "address-449" || clients[199].IP != "address-250" {
 			t.Errorf("%d clients, %v, want the latest 200", len(clients), err)
 		}
 		f.flush()
+	}
+}
+
+// Spark's client writes an id of each query into its User-Agent: one partner would push
+// all others out of the list by which an operator decides when revoking is safe.
+func TestQueriesOfOneClientHideNoOther(t *testing.T) {
+	f := newFixture(t, newMemory())
+	f.TouchBy("tok", "192.0.2.2", "python")
+	for i := range 1000 {
+		f.advance(time.Minute)
+		f.TouchBy("tok", "192.0.2.1", fmt.Sprintf("Delta-Sharing-Spark/1.2.0 Spark/3.5 QueryId-%08x-e29b-41d4-a716-446655440000 Hadoop/3.3 java/11", i))
+		if i%400 == 0 {
+			f.flush()
+		}
+	}
+	for range 2 {
+		f.wantClients("tok", "192.0.2.1 Delta-Sharing-Spark/1.2.0 Spark/3.5 Hadoop/3.3 java/11 1-1000", "192.0.2.2 python 0-0")
+		f.flush()
+	}
+}
+
+// Nor do names that are made up otherwise, whether written in between or not.
+func TestUserAgentsOfOneAddressHideNoOther(t *testing.T) {
+	for _, every := range []int{1, 100, 1 << 30} {
+		t.Run(fmt.Sprint("flush after ", every), func(t *testing.T) {
+			f := newFixture(t, newMemory())
+			const others = 150
+			for i := range others {
+				f.TouchBy("tok", fmt.Sprint("address-", i), "python")
+			}
+			for i := range 700 {
+				f.advance(time.Second)
+				f.TouchBy("tok", "192.0.2.1", fmt.Sprint("client/", i))
+				if i%every == every-1 {
+					f.flush()
+				}
+			}
+			clients, err := f.Clients(t.Context(), "tok")
+			if err != nil || len(clients) != others+5 {
+				t.Fatalf("%d clients, %v, want %d", len(clients), err, others+5)
+			}
+			for i, c := range clients[:5] {
+				if c.UserAgent != fmt.Sprint("client/", 699-i) {
+					t.Errorf("client %d is %s", i, c.UserAgent)
+				}
+			}
+		})
+	}
+}
+
+// Where not all find room, each address has its latest, however long ago.
+func TestEveryAddressIsKnownBeforeTheOtherClientsOfOne(t *testing.T) {
+	f := newFixture(t, newMemory())
+	const quiet, busy = 180, 10
+	for i := range quiet {
+		f.TouchBy("tok", fmt.Sprint("quiet-", i), "client")
+	}
+	for i := range 4 * busy {
+		f.advance(time.Second)
+		f.TouchBy("tok", fmt.Sprint("busy-", i%busy), fmt.Sprint("client/", i))
+	}
+	clients, err := f.Clients(t.Context(), "tok")
+	addresses := make(map[string]bool)
+	for i, c := range clients {
+		addresses[c.IP] = true
+		if i < 20 && c.UserAgent != fmt.Sprint("client/", 39-i) {
+			t.Errorf("client %d is %+v, want the latest", i, c)
+		}
+	}
+	if err != nil || len(clients) != tokenstore.MaxClients || len(addresses) != quiet+busy {
+		t.Errorf("%d clients of %d addresses, %v", len(clients), len(addresses), err)
 	}
 }
 
@@ -128,6 +199,16 @@ func TestCallersInMemoryAreBounded(t *testing.T) {
 	f.flush()
 	f.TouchBy("tok-10049", "192.0.2.1", "client")
 	f.wantClients("tok-10049", "192.0.2.1 client 0-0")
+}
+
+// Else what one token's holders write would keep the others' callers out of memory.
+func TestCallersOfOneTokenLeaveRoomForOthers(t *testing.T) {
+	f := newFixture(t, newMemory())
+	for i := range 30_000 {
+		f.TouchBy("tok", fmt.Sprint("address-", i%3000), fmt.Sprint("client/", i))
+	}
+	f.TouchBy("other", "192.0.2.1", "client")
+	f.wantClients("other", "192.0.2.1 client 0-0")
 }
 
 func TestClientsGoWithTheirToken(t *testing.T) {

@@ -35,8 +35,12 @@ func (e Epoch) ended(number uint64) time.Time {
 	return e.Ends[len(e.Ends)-int(back)]
 }
 
-// next is the epoch that begins now.
+// next is the epoch that begins now, or when the last one did if the clock was set back
+// since: what an identity provider issued before that stays over.
 func (e Epoch) next(now time.Time) Epoch {
+	if len(e.Ends) > 0 {
+		now = later(now, e.Ends[len(e.Ends)-1])
+	}
 	ends := append(slices.Clone(e.Ends), now)
 	for len(ends) > 1 && !ends[1].After(now.Add(-KeepEnded)) {
 		ends = ends[1:]

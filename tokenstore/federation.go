@@ -35,7 +35,7 @@ var SubjectClaims = []string{"sub", "oid", "azp", "appid", "client_id", "groups"
 const (
 	// MaxFederationPolicies is how many policies a recipient may have.
 	MaxFederationPolicies = 20
-	// MaxClaimValues is how many values of one claim are looked at.
+	// MaxClaimValues is how many values one claim of a token may have.
 	MaxClaimValues = 200
 	// maxIssuerAudiences is how many audiences the policies of one issuer may name.
 	maxIssuerAudiences = 1000
@@ -63,9 +63,6 @@ func (i Issuer) AudienceList() []string {
 	slices.Sort(list)
 	return list
 }
-
-// ErrAmbiguous says that a token would be several recipients.
-var ErrAmbiguous = errors.New("the token is of more than one recipient")
 
 func issuerKey(realm, issuer string) []byte { return append(realmPrefix(keyIssuer, realm), issuer...) }
 
@@ -113,10 +110,53 @@ func checkPolicy(p FederationPolicy) error {
 // ErrNotFound and ErrInvalid, which it is too if another recipient is recognised by the
 // same already, or the issuer's keys are said to be elsewhere.
 func (s *Store) PutFederationPolicy(ctx context.Context, realm, name string, policy FederationPolicy, actor string) (FederationPolicy, Recipient, error) {
+	return s.setPolicy(ctx, realm, name, actor, func(recipient *Recipient) (int, FederationPolicy, error) {
+		at := slices.IndexFunc(recipient.Federation, func(p FederationPolicy) bool { return FoldName(p.Name) == FoldName(policy.Name) })
+		return at, policy, nil
+	})
+}
+
+// AddFederationPolicy is PutFederationPolicy of what replaces nothing: ErrExists if the
+// recipient has a policy of that name, or with that as its id.
+func (s *Store) AddFederationPolicy(ctx context.Context, realm, name string, policy FederationPolicy, actor string) (FederationPolicy, Recipient, error) {
+	return s.setPolicy(ctx, realm, name, actor, func(recipient *Recipient) (int, FederationPolicy, error) {
+		if recipient.policy(policy.Name) >= 0 {
+			return 0, policy, ErrExists
+		}
+		return -1, policy, nil
+	})
+}
+
+// ChangeFederationPolicy changes the policy of an id: Comment, Issuer, JWKS, Audiences,
+// Claim and Subject; what else change sets is ignored. change sees the policy as it
+// stands, may run several times, and its error is returned. The errors are those of
+// PutFederationPolicy; ErrNotFound also if the policy is not there, or not any more.
+func (s *Store) ChangeFederationPolicy(ctx context.Context, realm, name, id, actor string, change func(*FederationPolicy) error) (FederationPolicy, Recipient, error) {
+	return s.setPolicy(ctx, realm, name, actor, func(recipient *Recipient) (int, FederationPolicy, error) {
+		at := slices.IndexFunc(recipient.Federation, func(p FederationPolicy) bool { return p.ID == id })
+		if at < 0 {
+			return 0, FederationPolicy{}, ErrNotFound
+		}
+		wanted := recipient.Federation[at]
+		wanted.Audiences = slices.Clone(wanted.Audiences)
+		err := change(&wanted)
+		wanted.Name = recipient.Federation[at].Name
+		return at, wanted, err
+	})
+}
+
+// setPolicy stores a policy of a recipient, in place of the one at an index, whose id
+// and creation it keeps, or beside those there are if that is -1. Which, wanted says of
+// the recipient as the transaction found it.
+func (s *Store) setPolicy(ctx context.Context, realm, name, actor string, wanted func(*Recipient) (at int, policy FederationPolicy, err error)) (FederationPolicy, Recipient, error) {
 	var stored FederationPolicy
 	recipient, err := s.withRecipient(ctx, realm, name, actor, func(t *transaction, recipient *Recipient) error {
 		if recipient.Auth != Federation {
 			return fmt.Errorf("%w: the recipient does not authenticate by federation", ErrInvalid)
+		}
+		at, policy, err := wanted(recipient)
+		if err != nil {
+			return err
 		}
 		stored = policy
 		stored.Audiences = slices.Compact(slices.Sorted(slices.Values(policy.Audiences)))
@@ -124,7 +164,6 @@ func (s *Store) PutFederationPolicy(ctx context.Context, realm, name string, pol
 		if err := checkPolicy(stored); err != nil {
 			return err
 		}
-		at := slices.IndexFunc(recipient.Federation, func(p FederationPolicy) bool { return FoldName(p.Name) == FoldName(policy.Name) })
 		switch {
 		case at >= 0:
 			old := recipient.Federation[at]
@@ -154,6 +193,7 @@ func (s *Store) PutFederationPolicy(ctx context.Context, realm, name string, pol
 // refused from then on. ErrNotFound if the recipient or the policy is not there.
 func (s *Store) DeleteFederationPolicy(ctx context.Context, realm, name, policy, actor string) (FederationPolicy, error) {
 	var gone FederationPolicy
+	defer s.pauseFlush()()
 	_, err := s.withRecipient(ctx, realm, name, actor, func(t *transaction, recipient *Recipient) error {
 		at := recipient.policy(policy)
 		if at < 0 {
@@ -244,6 +284,7 @@ func (t *transaction) forgetPolicy(realm string, policy FederationPolicy) error 
 	if err := t.dropPolicy(realm, policy); err != nil {
 		return err
 	}
+	t.unused = append(t.unused, policy.ID)
 	if err := t.Delete(useKey(policy.ID)); err != nil {
 		return err
 	}
@@ -295,96 +336,4 @@ func (s *Store) Issuers(ctx context.Context, realm, after string, limit int) (is
 		return nil
 	})
 	return issuers, next, err
-}
-
-// ForeignToken is what a verified token of a foreign issuer says.
-type ForeignToken struct {
-	Issuer   string
-	IssuedAt time.Time
-	// Values returns the values of a claim: one if it is a text, none if it is
-	// neither a text nor a list of texts.
-	Values      func(claim string) []string
-	HasAudience func(string) bool
-}
-
-// foreignLeeway is how far the clock of an issuer may run ahead: tokens that it
-// issued shortly after a revocation by its own clock may be older by ours.
-const foreignLeeway = 30 * time.Second
-
-// FederatedHolder is the recipient that a verified token is of.
-type FederatedHolder struct {
-	Recipient Recipient
-	Policy    FederationPolicy
-	Revision  Revision
-}
-
-// FederatedHolder looks up whose token a verified foreign one is. The errors are
-// ErrNotFound, ErrAmbiguous, *EndedError (revoked since it was issued, or the
-// recipient's end has come) and *DisabledError.
-func (s *Store) FederatedHolder(ctx context.Context, realm string, token ForeignToken) (FederatedHolder, error) {
-	var h FederatedHolder
-	now := s.clock()
-	err := s.driver.View(ctx, func(r Reader) error {
-		h = FederatedHolder{Revision: r.Revision()}
-		for _, claim := range SubjectClaims {
-			values := token.Values(claim)
-			for _, subject := range values[:min(len(values), MaxClaimValues)] {
-				recipient, policy, err := federated(r, realm, token, claim, subject)
-				if errors.Is(err, ErrNotFound) {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				if h.Recipient.ID != "" && h.Recipient.ID != recipient.ID {
-					return ErrAmbiguous
-				}
-				h.Recipient, h.Policy = recipient, policy
-			}
-		}
-		if h.Recipient.ID == "" {
-			return ErrNotFound
-		}
-		e, err := epoch(r, realm)
-		if err != nil {
-			return err
-		}
-		// A token that says itself when it was issued; what was issued up to a
-		// revocation is over.
-		revoked := h.Recipient.RevokedAt
-		if len(e.Ends) > 0 && e.Ends[len(e.Ends)-1].After(revoked) {
-			revoked = e.Ends[len(e.Ends)-1]
-		}
-		switch {
-		case !revoked.IsZero() && !token.IssuedAt.After(revoked.Add(foreignLeeway)):
-			return &EndedError{Reason: Revoked, At: revoked}
-		case ended(h.Recipient.NotAfter, now):
-			return &EndedError{Reason: Expired, At: h.Recipient.NotAfter}
-		case h.Recipient.Disabled:
-			return &DisabledError{Recipient: h.Recipient}
-		}
-		return nil
-	})
-	return h, err
-}
-
-func federated(r Reader, realm string, token ForeignToken, claim, subject string) (Recipient, FederationPolicy, error) {
-	var (
-		at        index
-		recipient Recipient
-	)
-	if err := get(r, federatedKey(realm, token.Issuer, claim, subject), versionIndex, &at); err != nil {
-		return recipient, FederationPolicy{}, err
-	}
-	if err := get(r, recipientKey(realm, at.ID), versionRecipient, &recipient); err != nil {
-		return recipient, FederationPolicy{}, err
-	}
-	// The record of the recipient is what counts, the index only leads to it.
-	for _, policy := range recipient.Federation {
-		if recipient.Auth == Federation && policy.Issuer == token.Issuer && policy.Claim == claim && policy.Subject == subject &&
-			slices.ContainsFunc(policy.Audiences, token.HasAudience) {
-			return recipient, policy, nil
-		}
-	}
-	return recipient, FederationPolicy{}, ErrNotFound
 }

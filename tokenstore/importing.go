@@ -50,6 +50,14 @@ type ImportProblem struct {
 	Err error
 }
 
+// PassedOver is one of many recipients that is stored already, with the same token.
+type PassedOver struct {
+	Row int // index in the list
+	// Differs is what the list says otherwise than the store, of "grants", "end" and
+	// "comment".
+	Differs []string
+}
+
 // importBatch is how many recipients one transaction stores: far from what any
 // driver takes at once, unless they are unusually large.
 const importBatch = 100
@@ -57,25 +65,24 @@ const importBatch = 100
 // ImportRecipients stores many recipients that bring their tokens. Nothing is
 // stored unless all of them can be; problems names each that cannot, once, in the
 // order of the list. Those that exist already with the same name and the same token
-// are passed over, so that an import that was interrupted can be run again: done
-// counts both, skipped these. An error leaves those before it stored.
-func (s *Store) ImportRecipients(ctx context.Context, rows []NewRecipient, actor string) (done, skipped int, problems []ImportProblem, err error) {
-	known, problems, err := s.CheckImport(ctx, rows)
+// are passed over as they are, so that an import that was interrupted can be run
+// again: done counts them too. An error leaves those before it stored.
+func (s *Store) ImportRecipients(ctx context.Context, rows []NewRecipient, actor string) (done int, passed []PassedOver, problems []ImportProblem, err error) {
+	passed, problems, err = s.CheckImport(ctx, rows)
 	if err != nil || len(problems) > 0 {
-		return 0, 0, problems, err
+		return 0, nil, problems, err
+	}
+	known := make([]bool, len(rows))
+	for _, p := range passed {
+		known[p.Row] = true
 	}
 	for first := 0; first < len(rows); first += importBatch {
 		last := min(first+importBatch, len(rows))
 		if err := s.importRows(ctx, rows[first:last], known[first:last], actor); err != nil {
-			return done, skipped, nil, err
-		}
-		for _, stored := range known[first:last] {
-			if done++; stored {
-				skipped++
-			}
+			return first, nil, nil, err
 		}
 	}
-	return done, skipped, nil, nil
+	return len(rows), passed, nil, nil
 }
 
 // importRows stores rows in one transaction, or in several if they are too large.
@@ -101,24 +108,27 @@ func (s *Store) importRows(ctx context.Context, rows []NewRecipient, known []boo
 	return err
 }
 
-// CheckImport looks at every row and stores none. known are those that are stored
-// already, with the same token.
-func (s *Store) CheckImport(ctx context.Context, rows []NewRecipient) (known []bool, problems []ImportProblem, err error) {
-	known = make([]bool, len(rows))
+// CheckImport looks at every row and stores none. passed are those that are stored
+// already, in the order of the list.
+func (s *Store) CheckImport(ctx context.Context, rows []NewRecipient) (passed []PassedOver, problems []ImportProblem, err error) {
 	twice := repeated(rows)
 	for first := 0; first < len(rows); first += importBatch {
 		last := min(first+importBatch, len(rows))
-		var found []ImportProblem
+		var (
+			known []PassedOver
+			found []ImportProblem
+		)
 		err := s.driver.View(ctx, func(r Reader) error {
-			found = found[:0]
+			known, found = known[:0], found[:0]
 			for i := first; i < last; i++ {
-				stored, err := s.importable(r, rows[i])
+				stored, differs, err := s.importable(r, rows[i])
 				if err == nil {
 					err = twice[i]
 				}
 				switch {
+				case err == nil && stored:
+					known = append(known, PassedOver{i, differs})
 				case err == nil:
-					known[i] = stored
 				case errors.Is(err, ErrInvalid), errors.Is(err, ErrExists):
 					found = append(found, ImportProblem{i, err})
 				default:
@@ -130,9 +140,9 @@ func (s *Store) CheckImport(ctx context.Context, rows []NewRecipient) (known []b
 		if err != nil {
 			return nil, nil, err
 		}
-		problems = append(problems, found...)
+		passed, problems = append(passed, known...), append(problems, found...)
 	}
-	return known, problems, nil
+	return passed, problems, nil
 }
 
 // repeated are the rows whose name or token stands in the list before, and what to
@@ -158,32 +168,57 @@ func repeated(rows []NewRecipient) map[int]error {
 	return twice
 }
 
-// importable tells whether a row can be stored, or is stored already.
-func (s *Store) importable(r Reader, row NewRecipient) (stored bool, err error) {
+// importable tells whether a row can be stored, or is stored already, and then what
+// differs.
+func (s *Store) importable(r Reader, row NewRecipient) (stored bool, differs []string, err error) {
 	if row.Imported == nil {
-		return false, fmt.Errorf("%w: no token", ErrInvalid)
+		return false, nil, fmt.Errorf("%w: no token", ErrInvalid)
 	}
 	recipient, err := row.recipient()
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	existing, err := recipientByName(r, row.Realm, row.Name)
 	switch {
 	case err == nil:
 		if existing.keepsToken(row.Imported.Digest) {
-			return true, nil
+			return true, existing.differsFrom(recipient), nil
 		}
-		return false, ErrExists
+		return false, nil, ErrExists
 	case !errors.Is(err, ErrNotFound):
-		return false, err
+		return false, nil, err
 	}
 	switch _, err := r.Get(tokenKey(row.Imported.Digest)); {
 	case err == nil:
-		return false, fmt.Errorf("%w: the token is known already, as another recipient's", ErrInvalid)
+		return false, nil, fmt.Errorf("%w: the token is known already, as another recipient's", ErrInvalid)
 	case !errors.Is(err, ErrNotFound):
-		return false, err
+		return false, nil, err
 	}
-	return false, recipient.lasts(s.clock())
+	return false, nil, recipient.lasts(s.clock())
+}
+
+// differsFrom names what an import would have stored otherwise.
+func (r *Recipient) differsFrom(imported Recipient) (differs []string) {
+	if !slices.Equal(foldedGrants(r.Grants), foldedGrants(imported.Grants)) {
+		differs = append(differs, "grants")
+	}
+	if !r.NotAfter.Equal(imported.NotAfter) {
+		differs = append(differs, "end")
+	}
+	if r.Comment != imported.Comment {
+		differs = append(differs, "comment")
+	}
+	return differs
+}
+
+// foldedGrants are grants as they are compared: in one order, and one case.
+func foldedGrants(grants []string) []string {
+	folded := make([]string, len(grants))
+	for i, grant := range grants {
+		folded[i] = FoldName(grant)
+	}
+	slices.Sort(folded)
+	return slices.Compact(folded)
 }
 
 // keepsToken tells whether a token, by its digest, is in one of the recipient's slots.

@@ -3,8 +3,10 @@ package tokenstore_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -27,14 +29,14 @@ func TestImportThatWasInterruptedRunsAgain(t *testing.T) {
 		batches++
 		driver.before = func() { batches++; fail(&driver.update, failure) } // the second batch
 	}
-	done, skipped, problems, err := f.ImportRecipients(t.Context(), rows, "tester")
-	if !errors.Is(err, failure) || done != 100 || skipped != 0 || problems != nil {
-		t.Fatalf("%d done, %d skipped, %v, %v in batch %d", done, skipped, problems, err, batches)
+	done, passed, problems, err := f.ImportRecipients(t.Context(), rows, "tester")
+	if !errors.Is(err, failure) || done != 100 || passed != nil || problems != nil {
+		t.Fatalf("%d done, %v passed over, %v, %v in batch %d", done, passed, problems, err, batches)
 	}
 	fail(&driver.update, nil)
-	done, skipped, problems, err = f.ImportRecipients(t.Context(), rows, "tester")
-	if err != nil || done != 350 || skipped != 100 || problems != nil {
-		t.Errorf("the second time %d done, %d skipped, %v, %v", done, skipped, problems, err)
+	done, passed, problems, err = f.ImportRecipients(t.Context(), rows, "tester")
+	if err != nil || done != 350 || len(passed) != 100 || passed[99].Row != 99 || problems != nil {
+		t.Errorf("the second time %d done, %v passed over, %v, %v", done, passed, problems, err)
 	}
 	for _, row := range rows {
 		if _, err := f.TokenHolder(t.Context(), realm, tokenOf(row.Name)); err != nil {
@@ -82,9 +84,9 @@ func TestCheckOfAnImportStoresNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := driver.updates.Load()
-	known, problems, err := f.CheckImport(t.Context(), importList(4))
-	if err != nil || problems != nil || fmt.Sprint(known) != "[false false true false]" {
-		t.Errorf("known are %v, %v, %v", known, problems, err)
+	passed, problems, err := f.CheckImport(t.Context(), importList(4))
+	if err != nil || problems != nil || len(passed) != 1 || passed[0].Row != 2 {
+		t.Errorf("passed over are %v, %v, %v", passed, problems, err)
 	}
 	if driver.updates.Load() != before {
 		t.Error("a check writes")
@@ -92,6 +94,48 @@ func TestCheckOfAnImportStoresNothing(t *testing.T) {
 	fail(&driver.view, errRead)
 	if _, _, err := f.CheckImport(t.Context(), importList(4)); !errors.Is(err, errRead) {
 		t.Errorf("a store that fails: %v", err)
+	}
+}
+
+// Whoever corrects a list and imports it again must learn that nothing was changed.
+func TestRowThatIsStoredOtherwiseIsNotPassedOverSilently(t *testing.T) {
+	end := dawn.AddDate(1, 0, 0)
+	row := imported("acme")
+	row.Grants, row.NotAfter, row.Comment = []string{"sales", "finance/Reports metadata"}, end, "first"
+	f := newFixture(t, newMemory())
+	if _, err := f.CreateRecipient(t.Context(), row, "tester"); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		change func(*tokenstore.NewRecipient)
+		want   string
+	}{
+		"the same":                 {func(*tokenstore.NewRecipient) {}, "[]"},
+		"grants in another order":  {func(n *tokenstore.NewRecipient) { n.Grants = []string{"FINANCE/reports metadata", "sales"} }, "[]"},
+		"less than a second later": {func(n *tokenstore.NewRecipient) { n.NotAfter = end.Add(time.Second / 2) }, "[]"},
+		"the end in another zone":  {func(n *tokenstore.NewRecipient) { n.NotAfter = end.In(time.FixedZone("", 3600)) }, "[]"},
+		"a grant more":             {func(n *tokenstore.NewRecipient) { n.Grants = append(n.Grants, "x") }, "[grants]"},
+		"other privileges":         {func(n *tokenstore.NewRecipient) { n.Grants = []string{"sales", "finance/reports"} }, "[grants]"},
+		"no grants":                {func(n *tokenstore.NewRecipient) { n.Grants = nil }, "[grants]"},
+		"another end":              {func(n *tokenstore.NewRecipient) { n.NotAfter = end.Add(time.Second) }, "[end]"},
+		"no end":                   {func(n *tokenstore.NewRecipient) { n.NotAfter = time.Time{} }, "[end]"},
+		"another comment":          {func(n *tokenstore.NewRecipient) { n.Comment = "First" }, "[comment]"},
+		"all three, and name's case": {func(n *tokenstore.NewRecipient) {
+			n.Name, n.Grants, n.NotAfter, n.Comment = "ACME", nil, time.Time{}, ""
+		}, "[grants end comment]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			again := row
+			again.Grants = slices.Clone(row.Grants)
+			tt.change(&again)
+			_, passed, problems, err := f.ImportRecipients(t.Context(), []tokenstore.NewRecipient{again}, "tester")
+			if err != nil || len(passed) != 1 || passed[0].Row != 0 || fmt.Sprint(passed[0].Differs) != tt.want {
+				t.Errorf("passed over %v, %v, %v", passed, problems, err)
+			}
+			if stored, err := f.Recipient(t.Context(), realm, "acme"); err != nil || stored.Comment != "first" || !stored.NotAfter.Equal(end) || len(stored.Grants) != 2 {
+				t.Errorf("stored is %+v, %v", stored, err)
+			}
+		})
 	}
 }
 

@@ -310,6 +310,7 @@ func (s *Store) withRecipient(ctx context.Context, realm, name, actor string, fn
 // tokens stay known as revoked. The name is free again, for another recipient.
 func (s *Store) DeleteRecipient(ctx context.Context, realm, name, actor string) (Recipient, error) {
 	var recipient Recipient
+	defer s.pauseFlush()()
 	err := s.update(ctx, func(t *transaction) (err error) {
 		if recipient, err = recipientByName(t, realm, name); err != nil {
 			return err

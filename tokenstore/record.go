@@ -115,3 +115,11 @@ func earlier(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// later is the later of two times; zero is before all others.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -27,7 +27,8 @@ func (s *Store) revoke(ctx context.Context, realm, name string, check Check, act
 		if err := t.revokeCredentials(recipient, live); err != nil {
 			return err
 		}
-		recipient.RevokedAt = t.now
+		// A clock that was set back would let in again what the last revocation ended.
+		recipient.RevokedAt = later(recipient.RevokedAt, t.now)
 		return t.auditRecipient(*recipient, actor, "revokeRecipientTokens", "")
 	})
 }

@@ -133,6 +133,7 @@ type transaction struct {
 	at     time.Time // by the store's clock
 	now    time.Time // the same, as records keep it
 	topics []Topic
+	unused []string // accessors of which no use may be written any more
 }
 
 // changed announces that what was derived from a subject is no longer true.
@@ -162,14 +163,20 @@ func (t *transaction) vacant(key []byte) error {
 // update runs fn in a driver's Update and tells subscribers what changed before
 // it returns. fn may run several times.
 func (s *Store) update(ctx context.Context, fn func(*transaction) error) error {
-	var topics []Topic
+	var (
+		topics []Topic
+		unused []string
+	)
 	revision, err := s.driver.Update(ctx, func(txn Txn) error {
 		at := s.clock().UTC()
 		t := &transaction{Txn: txn, at: at, now: at.Truncate(time.Second)}
 		err := fn(t)
-		topics = t.topics
+		topics, unused = t.topics, t.unused
 		return err
 	})
+	if err == nil || errors.Is(err, ErrOutcomeUnknown) {
+		s.usage.forget(unused)
+	}
 	switch {
 	case err == nil:
 		s.invalidate(topics, revision)

@@ -28,10 +28,12 @@ const usageFull = 20_000
 const usageBatch = 500
 
 type usageBuffer struct {
+	flushing sync.Mutex // held while uses are written; taken before the other
 	sync.Mutex
-	pending map[string]Use // by accessor
-	callers map[caller]time.Time
-	full    chan struct{} // signals the writer, if one waits
+	pending map[string]Use     // by accessor
+	callers map[string]callers // by accessor
+	noted   int                // callers, all together
+	full    chan struct{}      // signals the writer, if one waits
 }
 
 // Touch notes that a token was used now. It never blocks on the store. Control
@@ -69,9 +71,31 @@ func printable(s string) string {
 	return s
 }
 
+// forget drops what is noted of accessors that nothing has any more.
+func (u *usageBuffer) forget(accessors []string) {
+	if len(accessors) == 0 {
+		return
+	}
+	u.Lock()
+	defer u.Unlock()
+	for _, accessor := range accessors {
+		delete(u.pending, accessor)
+		u.noted -= len(u.callers[accessor])
+		delete(u.callers, accessor)
+	}
+}
+
+// pauseFlush waits until no uses are being written, and keeps it so until resume is
+// called: what is on its way to the store could arrive after its removal there.
+func (s *Store) pauseFlush() (resume func()) {
+	s.usage.flushing.Lock()
+	return s.usage.flushing.Unlock
+}
+
 // FlushUsage writes the uses noted since the last time. What could not be
 // written is noted again, unless the token was used since.
 func (s *Store) FlushUsage(ctx context.Context) error {
+	defer s.pauseFlush()()
 	return errors.Join(s.flushUses(ctx), s.flushClients(ctx))
 }
 

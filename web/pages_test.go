@@ -168,6 +168,9 @@ func TestActivationPageTellsOfOAuthWhereItIsUsed(t *testing.T) {
 		if strings.Contains(page, "OAuth client credentials") != oauth {
 			t.Errorf("OAuth %v: the page says the other", oauth)
 		}
+		if strings.Contains(page, "take the file as it is") == oauth {
+			t.Errorf("OAuth %v: the page promises that every client takes the file, or no longer does", oauth)
+		}
 		if !strings.Contains(page, "What to do with the file") {
 			t.Error("the page does not say what to do with the file")
 		}

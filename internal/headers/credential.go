@@ -36,17 +36,24 @@ func Bearer(value string) (token string, ok bool) {
 		return "", false
 	}
 	token = strings.TrimLeft(rest, " ")
-	body := strings.TrimRight(token, "=")
-	if body == "" {
+	if !IsToken68(token) {
 		return "", false
 	}
+	return token, true
+}
+
+// IsToken68 tells whether a text can be a bearer token: letters, digits and
+// - . _ ~ + /, and only at the end any number of = (RFC 6750, section 2.1, b64token;
+// RFC 9110, section 11.2, token68).
+func IsToken68(text string) bool {
+	body := strings.TrimRight(text, "=")
 	for i := range len(body) {
 		switch c := body[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
 		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
 		default:
-			return "", false
+			return false
 		}
 	}
-	return token, true
+	return body != ""
 }

@@ -77,11 +77,26 @@ func TestBearer(t *testing.T) {
 	}
 }
 
+func TestToken68(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"a": true, "azAZ09-._~+/": true, "a=": true, "a===": true,
+		"": false, "=": false, "a=b": false, "=a": false, "a=b=": false, "a ": false, " a": false, "a,b": false, "ä": false, "a\n": false,
+	} {
+		if got := IsToken68(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}
+
 func FuzzBearer(f *testing.F) {
 	f.Add("Bearer abc==")
 	f.Add("bearer a,b")
 	f.Fuzz(func(t *testing.T, value string) {
 		token, ok := Bearer(value)
+		if _, alone := Bearer("Bearer " + value); IsToken68(value) && !alone {
+			t.Fatalf("%q is a token, and is not read as one", value)
+		}
 		if !ok {
 			return
 		}

@@ -12,6 +12,10 @@
 // fetch replaces all keys, so that a key which the issuer withdrew stops
 // working (CVE-2025-22149). Fetches happen in Run only; Verify never waits.
 //
+// What an issuer elsewhere leads to is not fetched from this machine or its link, and a
+// token for which more than a few keys could be meant is refused: issuers are chosen by
+// whoever administers the gateway, but what they publish is outside input.
+//
 // A Pool holds the issuers that administration adds and drops while the gateway
 // runs. What is remembered of their tokens hangs on Pool.Generation.
 //

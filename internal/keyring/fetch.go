@@ -62,6 +62,10 @@ func (i *Issuer) discover(ctx context.Context) (string, error) {
 	if err := permit(doc.JWKS, i.cfg.Allow); err != nil {
 		return "", fmt.Errorf("jwks_uri of the OpenID configuration: %w", err)
 	}
+	// As for redirects: an issuer elsewhere must not lead to what listens here in plain.
+	if scheme(doc.JWKS) != scheme(i.cfg.Issuer) {
+		return "", errors.New("jwks_uri of the OpenID configuration: another scheme than the issuer's")
+	}
 	return doc.JWKS, nil
 }
 
@@ -90,12 +94,9 @@ func (i *Issuer) get(ctx context.Context, address string) ([]byte, error) {
 	return body, nil
 }
 
-// fetchClient returns a copy of the given client, or a new one, that follows
-// redirects only to where a configured URL could point.
+// fetchClient returns a copy of the given client that follows redirects only to where
+// a configured URL could point.
 func fetchClient(given *http.Client, allow func(*url.URL) error) *http.Client {
-	if given == nil {
-		given = ownClient()
-	}
 	c := *given
 	if c.Timeout == 0 {
 		c.Timeout = fetchTimeout
@@ -110,15 +111,6 @@ func fetchClient(given *http.Client, allow func(*url.URL) error) *http.Client {
 		return permit(req.URL.String(), allow)
 	}
 	return &c
-}
-
-// ownClient returns a client with connections of its own.
-func ownClient() *http.Client {
-	c := &http.Client{}
-	if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		c.Transport = t.Clone()
-	}
-	return c
 }
 
 func discoveryURL(issuer string) (string, error) {
@@ -155,6 +147,15 @@ func permit(address string, allow func(*url.URL) error) error {
 		err = allow(u)
 	}
 	return err
+}
+
+// scheme is that of an address that checkURL has found good.
+func scheme(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme
 }
 
 func isLoopback(host string) bool {

@@ -141,6 +141,28 @@ func TestConfigurationMayNotNameAnUnsafeKeySet(t *testing.T) {
 	}
 }
 
+// Who runs an issuer elsewhere must not choose what the gateway asks on its own machine.
+func TestDiscoveryOverHTTPSDoesNotLeadToPlainLoopback(t *testing.T) {
+	var reached atomic.Bool
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		reached.Store(true)
+		_, _ = io.WriteString(w, `{"keys":[]}`)
+	}))
+	defer admin.Close()
+	var issuer *httptest.Server
+	issuer = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(map[string]string{"issuer": issuer.URL, "jwks_uri": admin.URL + "/config/"})(w, nil)
+	}))
+	defer issuer.Close()
+	i, err := NewIssuer(IssuerConfig{Issuer: issuer.URL, Audience: audience, Client: issuer.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.refresh(t.Context()) || reached.Load() {
+		t.Error("discovery led there")
+	}
+}
+
 func TestRedirectWithinTheRulesIsFollowed(t *testing.T) {
 	f := newFakeIssuer(t, byEC.public())
 	other := httptest.NewServer(http.RedirectHandler(f.URL+"/keys", http.StatusMovedPermanently))

@@ -60,12 +60,14 @@ type IssuerConfig struct {
 
 	// Allow, if set, is asked about each URL before it is fetched: those of the
 	// configuration, then what discovery and redirects lead to. Its error refuses
-	// the URL. It judges names; what they resolve to is the Client's to judge.
+	// the URL. It judges names; the Client judges what they resolve to.
 	// Default: every URL that Issuer and JWKS may hold.
 	Allow func(*url.URL) error
 
 	// Client fetches the keys; its redirect policy is replaced and, if it has no
-	// timeout, one of 10 seconds is set. Default: a client of its own.
+	// timeout, one of 10 seconds is set. Default: a client of its own, which connects
+	// to loopback, unspecified, link-local and multicast addresses only if JWKS, or
+	// without it Issuer, is the URL of a loopback host, or through a proxy.
 	Client *http.Client
 
 	// Now is the clock for claims and the age of keys. Default: time.Now.
@@ -152,6 +154,9 @@ func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 	}
 
 	i := &Issuer{cfg: cfg, owned: cfg.Client == nil, wanted: make(chan struct{}, 1)}
+	if i.owned {
+		cfg.Client = newTransports().client(cfg.Issuer, cfg.JWKS)
+	}
 	i.client = fetchClient(cfg.Client, cfg.Allow)
 	i.parser = jwt.NewParser(
 		jwt.WithValidMethods(cfg.Algorithms),

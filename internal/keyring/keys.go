@@ -19,8 +19,17 @@ import (
 const (
 	maxKeys = 100
 
-	// Below, signatures can be forged; above, one check costs too much.
-	minRSABits, maxRSABits = 2048, 8192
+	// maxCandidates is how many keys are tried for one token. Anyone can send tokens
+	// that name no key, and an issuer can have its keys without names.
+	maxCandidates = 4
+
+	// Below, signatures can be forged. Keys of more than 4096 bits, of which one check
+	// costs too much, are malformed to go-jose.
+	minRSABits = 2048
+
+	// maxRSAExponent is the one that nearly all keys have. What a check costs grows
+	// with it.
+	maxRSAExponent = 65537
 )
 
 // algorithms are those that can be configured, each with the test that a key
@@ -35,7 +44,7 @@ var algorithms = map[string]func(key any) bool{
 
 func isRSA(key any) bool {
 	k, ok := key.(*rsa.PublicKey)
-	return ok && k.N.BitLen() >= minRSABits && k.N.BitLen() <= maxRSABits
+	return ok && k.N.BitLen() >= minRSABits && k.E >= 3 && k.E <= maxRSAExponent && k.E%2 == 1
 }
 
 func isEC(curve elliptic.Curve) func(any) bool {

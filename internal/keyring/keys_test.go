@@ -27,6 +27,9 @@ func TestParseKeySetLeavesOutWhatCannotVerify(t *testing.T) {
 		"null":              `null`,
 		"a text":            `"key"`,
 		"RSA exponent zero": `{"kty":"RSA","n":"AQAB","e":""}`,
+		"RSA of 4104 bits":  rsaJSON(strings.Repeat("\xff", 513), "\x01\x00\x01"),
+		"RSA exponent even": rsaJSON(strings.Repeat("\xff", 256), "\x01\x00\x00"),
+		"RSA exponent one":  rsaJSON(strings.Repeat("\xff", 256), "\x01"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys, err := parseKeySet([]byte(`{"keys":[` + key + `,` + good + `]}`))
@@ -67,6 +70,60 @@ func TestKeysWithoutIDAreTriedForEveryToken(t *testing.T) {
 	if _, err := i.Verify(context.Background(), stranger); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("stranger: got %v", err)
 	}
+}
+
+// Each key that is tried costs what one check costs, and anyone can send tokens.
+func TestHugeExponentsDoNotMakeChecksDear(t *testing.T) {
+	for exponent, want := range map[string]int{"\x03": 1, "\x01\x00\x01": 1, "\x01\x00\x03": 0, "\x7f\xff\xff\xff": 0} {
+		keys, err := parseKeySet([]byte(`{"keys":[` + rsaJSON(strings.Repeat("\xff", 512), exponent) + `]}`))
+		if err != nil || len(keys) != want {
+			t.Errorf("exponent %x: %d keys, %v, want %d", exponent, len(keys), err, want)
+		}
+	}
+}
+
+// rsaJSON is an RSA key of 8 bits per byte of n.
+func rsaJSON(n, e string) string {
+	return `{"kty":"RSA","kid":"k","n":"` + encode(n) + `","e":"` + encode(e) + `"}`
+}
+
+func TestKeySetWithoutNamesDoesNotMakeTokensDear(t *testing.T) {
+	named := func(id string, n int) (keys []jose.JSONWebKey) {
+		for range n {
+			keys = append(keys, jose.JSONWebKey{Key: p256.Public(), KeyID: id})
+		}
+		return keys
+	}
+	other := byEd.public()
+	const tooMany = "token is not valid: too many keys to try: its issuer must give keys ids and name them in tokens"
+	for name, test := range map[string]struct {
+		keys []jose.JSONWebKey
+		kid  any
+		want string
+	}{
+		"as many as are tried, keys without a name":   {named("", 4), "ec", ""},
+		"as many as are tried, token without a name":  {append(named("ec", 4), other), absent, ""},
+		"too many, keys without a name":               {named("", 5), "ec", tooMany},
+		"too many, token without a name":              {named("ec", 5), absent, tooMany},
+		"too many, neither with a name":               {named("", 5), absent, tooMany},
+		"too many of the same name":                   {named("ec", 5), "ec", tooMany},
+		"too many, some with and some without a name": {append(named("ec", 1), named("", 4)...), "ec", tooMany},
+		"many of other names":                         {append(named("x", 50), named("ec", 1)...), "ec", ""},
+	} {
+		f := newFakeIssuer(t, test.keys...)
+		i, _ := f.issuer(t, nil)
+		_, err := i.Verify(t.Context(), byEC.token(t, claims(f.URL, nil), object{"kid": test.kid}))
+		if got := errorText(err); got != test.want || err != nil && !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func TestSameKeys(t *testing.T) {

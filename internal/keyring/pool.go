@@ -44,7 +44,7 @@ type PoolOptions struct {
 // request uses Find.
 type Pool struct {
 	opts   PoolOptions
-	owned  bool // opts.Client is our own
+	own    *transports // for all, not some for each; nil if opts has a Client
 	lanes  *lanes
 	ctx    context.Context // of all Runs
 	cancel context.CancelFunc
@@ -68,9 +68,9 @@ type pooled struct {
 
 // NewPool checks the options and returns an empty pool, to be closed after use.
 func NewPool(opts PoolOptions) (*Pool, error) {
-	p := &Pool{opts: opts, owned: opts.Client == nil, lanes: newLanes(), issuers: make(map[source]*pooled)}
-	if p.owned {
-		p.opts.Client = ownClient() // one for all, not one for each
+	p := &Pool{opts: opts, lanes: newLanes(), issuers: make(map[source]*pooled)}
+	if opts.Client == nil {
+		p.own = newTransports()
 	}
 	example := p.config("example", "https://issuer.example/keys")
 	example.Allow = nil
@@ -82,9 +82,13 @@ func NewPool(opts PoolOptions) (*Pool, error) {
 }
 
 func (p *Pool) config(issuer, jwks string) IssuerConfig {
+	client := p.opts.Client
+	if p.own != nil {
+		client = p.own.client(issuer, jwks)
+	}
 	return IssuerConfig{
 		Issuer: issuer, JWKS: jwks, AudiencePerCall: true,
-		Algorithms: p.opts.Algorithms, Allow: p.opts.Allow, Client: p.opts.Client, Now: p.opts.Now,
+		Algorithms: p.opts.Algorithms, Allow: p.opts.Allow, Client: client, Now: p.opts.Now,
 		Leeway: p.opts.Leeway, Refresh: p.opts.Refresh, MaxAge: p.opts.MaxAge, Logger: p.opts.Logger,
 	}
 }
@@ -168,8 +172,8 @@ func (p *Pool) Close() {
 		e.end()
 	}
 	p.running.Wait()
-	if p.owned {
-		p.opts.Client.CloseIdleConnections()
+	if p.own != nil {
+		p.own.CloseIdleConnections()
 	}
 }
 

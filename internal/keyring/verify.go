@@ -102,8 +102,11 @@ func (i *Issuer) keysFor(t *jwt.Token) (_ jwt.VerificationKeySet, named bool, _ 
 		return none, true, ErrUnavailable
 	}
 	keys, named := set.candidates(t.Method.Alg(), kid)
-	if len(keys) == 0 {
+	switch {
+	case len(keys) == 0:
 		return none, named, invalid("unknown key")
+	case len(keys) > maxCandidates:
+		return none, named, invalid("too many keys to try: its issuer must give keys ids and name them in tokens")
 	}
 	return jwt.VerificationKeySet{Keys: keys}, named, nil
 }

@@ -8,18 +8,27 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// sharesOf names the shares that grants open or open something of, each once, in the
-// order of the grants; "*" stands for every share.
+// sharesOf names the shares that grants open, each once, in the order of the grants,
+// and says of which they open a part only; "*" stands for every share.
 func sharesOf(grants []string) []string {
-	var shares []string
+	var (
+		shares []string
+		whole  []bool
+	)
 	for _, grant := range grants {
-		share, _, _ := strings.Cut(grant, " ")
-		share, _, _ = strings.Cut(share, "/")
-		if share == "*" {
+		share, _, below := strings.Cut(ObjectOf(grant), "/")
+		if share == everyShare {
 			return []string{"everything that is shared"}
 		}
-		if !slices.ContainsFunc(shares, func(s string) bool { return tokenstore.FoldName(s) == tokenstore.FoldName(share) }) {
-			shares = append(shares, share)
+		at := slices.IndexFunc(shares, func(s string) bool { return tokenstore.FoldName(s) == tokenstore.FoldName(share) })
+		if at < 0 {
+			at, shares, whole = len(shares), append(shares, share), append(whole, false)
+		}
+		whole[at] = whole[at] || !below
+	}
+	for i := range shares {
+		if !whole[i] {
+			shares[i] += " (in part)"
 		}
 	}
 	return shares

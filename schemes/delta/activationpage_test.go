@@ -15,7 +15,8 @@ func TestSharesOfGrants(t *testing.T) {
 	}{
 		{"none", nil, nil},
 		{"each once, whatever the level and case", []string{"sales/retail", "Finance", "SALES", "finance/reports/q3"}, []string{"sales", "Finance"}},
-		{"with privileges", []string{"sales discover,metadata", "hr/people query"}, []string{"sales", "hr"}},
+		{"a part of a share", []string{"sales/retail", "finance", "Sales/wholesale/orders"}, []string{"sales (in part)", "finance"}},
+		{"with privileges", []string{"sales discover,metadata", "hr/people query"}, []string{"sales", "hr (in part)"}},
 		{"every share", []string{"sales", "* discover"}, []string{"everything that is shared"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -30,10 +30,12 @@
 //	tokens.go          who presented a bearer token, and why it is refused
 //	oauth.go           access tokens for OAuth clients
 //	importing.go       tokens that were made elsewhere
+//	upstreamtoken.go   and who brought the server's own
 //	federation.go      tokens of a recipient's own identity provider
 //	administrators.go  tokens of those who administer
 //	grants.go          what a recipient may see
 //	privileges.go      and do
+//	grantmistakes.go   grants that were meant otherwise
 //	listing.go         which items of a listing those are
 //	page.go            a page of the server behind, read strictly
 //	members.go         the members of an item of it

@@ -47,7 +47,7 @@ func (s *Scheme) identifyFederated(ctx context.Context, backend *schemes.Backend
 	holder, err := backend.Store.FederatedHolder(ctx, s.config.Realm, tokenstore.ForeignToken{
 		Issuer: issuer, IssuedAt: claims.IssuedAt(), Values: claims.Texts, HasAudience: claims.HasAudience,
 	})
-	if errors.Is(err, tokenstore.ErrAmbiguous) {
+	if errors.Is(err, tokenstore.ErrAmbiguous) || errors.Is(err, tokenstore.ErrManyValues) {
 		backend.Issuers.Report(s.config.Realm, issuer, err)
 	}
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Scheme) identifyFederated(ctx context.Context, backend *schemes.Backend
 func federatedRefusal(err error) *schemes.Refusal {
 	var over *tokenstore.EndedError
 	switch {
-	case errors.Is(err, tokenstore.ErrAmbiguous):
+	case errors.Is(err, tokenstore.ErrAmbiguous), errors.Is(err, tokenstore.ErrManyValues):
 		return unknownToken(err)
 	case errors.As(err, &over):
 		at := over.At.UTC().Format(time.RFC3339)
@@ -97,22 +97,62 @@ const federationIDPrefix = "fed_"
 // tokenstore.Store.PutFederationPolicy; ErrInvalid also for an address that cannot be
 // an issuer's.
 func (s *Scheme) PutFederation(ctx context.Context, recipient string, policy tokenstore.FederationPolicy, actor string) (tokenstore.FederationPolicy, error) {
+	return s.newPolicy(ctx, recipient, policy, actor, (*tokenstore.Store).PutFederationPolicy)
+}
+
+// AddFederation is PutFederation of what replaces nothing: tokenstore.ErrExists if the
+// recipient has a policy of that name.
+func (s *Scheme) AddFederation(ctx context.Context, recipient string, policy tokenstore.FederationPolicy, actor string) (tokenstore.FederationPolicy, error) {
+	return s.newPolicy(ctx, recipient, policy, actor, (*tokenstore.Store).AddFederationPolicy)
+}
+
+// storePolicy is how the store takes a policy.
+type storePolicy func(store *tokenstore.Store, ctx context.Context, realm, recipient string, policy tokenstore.FederationPolicy, actor string) (tokenstore.FederationPolicy, tokenstore.Recipient, error)
+
+func (s *Scheme) newPolicy(ctx context.Context, recipient string, policy tokenstore.FederationPolicy, actor string, put storePolicy) (tokenstore.FederationPolicy, error) {
 	backend, err := s.open(ctx)
 	if err != nil {
 		return tokenstore.FederationPolicy{}, err
 	}
-	if err := backend.Issuers.Check(policy.Issuer, policy.JWKS); err != nil {
-		return tokenstore.FederationPolicy{}, fmt.Errorf("%w: %w", tokenstore.ErrInvalid, err)
+	if err := checkPolicy(backend, &policy); err != nil {
+		return tokenstore.FederationPolicy{}, err
 	}
 	policy.ID = secret.NewID(federationIDPrefix)
 	policy.Name = cmp.Or(policy.Name, policy.ID)
-	policy.Claim = cmp.Or(policy.Claim, DefaultRecipientClaim)
-	stored, _, err := backend.Store.PutFederationPolicy(ctx, s.config.Realm, recipient, policy, actor)
+	stored, _, err := put(backend.Store, ctx, s.config.Realm, recipient, policy, actor)
 	if err != nil {
 		return tokenstore.FederationPolicy{}, err
 	}
-	backend.Issuers.Follow(s.config.Realm)
 	return stored, nil
+}
+
+// ChangeFederation changes a policy of a recipient, given by its id, as change does
+// with what stands in the store at that moment. Its new keys are fetched from now on.
+// The errors are those of tokenstore.Store.ChangeFederationPolicy and PutFederation.
+func (s *Scheme) ChangeFederation(ctx context.Context, recipient, id, actor string, change func(*tokenstore.FederationPolicy) error) (tokenstore.FederationPolicy, error) {
+	backend, err := s.open(ctx)
+	if err != nil {
+		return tokenstore.FederationPolicy{}, err
+	}
+	stored, _, err := backend.Store.ChangeFederationPolicy(ctx, s.config.Realm, recipient, id, actor, func(policy *tokenstore.FederationPolicy) error {
+		if err := change(policy); err != nil {
+			return err
+		}
+		return checkPolicy(backend, policy)
+	})
+	if err != nil {
+		return tokenstore.FederationPolicy{}, err
+	}
+	return stored, nil
+}
+
+// checkPolicy refuses addresses that cannot be an issuer's, and fills in the claim.
+func checkPolicy(backend *schemes.Backend, policy *tokenstore.FederationPolicy) error {
+	if err := backend.Issuers.Check(policy.Issuer, policy.JWKS); err != nil {
+		return fmt.Errorf("%w: %w", tokenstore.ErrInvalid, err)
+	}
+	policy.Claim = cmp.Or(policy.Claim, DefaultRecipientClaim)
+	return nil
 }
 
 // DeleteFederation takes a policy, given by its name or id, from a recipient. Tokens

@@ -50,6 +50,7 @@ func TestTokensOfAnIdentityProvider(t *testing.T) {
 		{"no subject", p.token(t, map[string]any{"sub": nil}), ""},
 		{"another audience", p.token(t, map[string]any{"aud": "other"}), ""},
 		{"an audience of another policy only", p.token(t, map[string]any{"aud": "lake"}), ""},
+		{"more groups than are looked at", p.token(t, map[string]any{"groups": make([]string, tokenstore.MaxClaimValues+1)}), ""},
 		{"two recipients at once", p.token(t, map[string]any{"groups": []string{"readers"}}), ""},
 		{"expired", p.token(t, map[string]any{"exp": noon.Add(-time.Minute).Unix()}), ""},
 		{"no expiry", p.token(t, map[string]any{"exp": nil}), ""},

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/headers"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -21,27 +21,29 @@ const (
 	maxImported = 4096
 )
 
-// isForeign tells whether a text may be an imported token: what RFC 6750 section
-// 2.1 allows in a bearer token, and nothing that begins like a secret of ours,
-// whose checksum must be right.
+// isForeign tells whether a text may be an imported token: what a bearer token can
+// be, and nothing that begins like a secret of ours, whose checksum must be right.
 func isForeign(text string) bool {
-	if len(text) < minImported || len(text) > maxImported || secret.HasKnownPrefix(text) {
-		return false
-	}
-	for _, c := range []byte(text) {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~+/=", c) >= 0) {
-			return false
-		}
-	}
-	return true
+	return len(text) >= minImported && len(text) <= maxImported && !secret.HasKnownPrefix(text) && headers.IsToken68(text)
 }
 
+// checkImported says why a token cannot be imported, without quoting it.
 func checkImported(text string) error {
 	if _, err := secret.Parse(secret.DeltaToken, text); err == nil || isForeign(text) {
 		return nil
 	}
-	return fmt.Errorf("%w: an imported token has %d to %d of the characters of a bearer token (letters, digits and - . _ ~ + / =), and is no other secret of Gatehouse's",
-		tokenstore.ErrInvalid, minImported, maxImported)
+	var why string
+	switch {
+	case secret.HasKnownPrefix(text):
+		why = "the token begins like one of Gatehouse's own secrets (gha_, ghd_, ghk_, ghm_, gho_, ghs_; some of GitHub's do too), and of those only a whole ghd_ token can be imported: change it where it was made, or give the recipient an activation link"
+	case len(text) < minImported:
+		why = fmt.Sprintf("the token is too short: an imported token has %d to %d characters, as a shorter one could be guessed", minImported, maxImported)
+	case len(text) > maxImported:
+		why = fmt.Sprintf("the token is too long: an imported token has %d to %d characters", minImported, maxImported)
+	default:
+		why = "the token has a character that could not be sent in a call: there are letters, digits, - . _ ~ + / and, only at the end, ="
+	}
+	return fmt.Errorf("%w: %s", tokenstore.ErrInvalid, why)
 }
 
 // IsUpstreamToken tells whether a token is the server's own: whoever holds it can
@@ -58,9 +60,10 @@ type ImportProblem struct {
 }
 
 // Import makes many recipients that bring their tokens. Nothing is stored unless all
-// of them are good; those that exist already with the same token are passed over.
-// problems names every order that is not good, once, in their order.
-func (s *Scheme) Import(ctx context.Context, orders []Order, actor string) (done, skipped int, problems []ImportProblem, err error) {
+// of them are good; those that exist already with the same token are passed over as
+// they are, by their orders' numbers. problems names every order that is not good,
+// once, in their order.
+func (s *Scheme) Import(ctx context.Context, orders []Order, actor string) (done int, passed []tokenstore.PassedOver, problems []ImportProblem, err error) {
 	rows := make([]tokenstore.NewRecipient, len(orders))
 	malformed := make(map[int]error)
 	for i, order := range orders {
@@ -70,16 +73,16 @@ func (s *Scheme) Import(ctx context.Context, orders []Order, actor string) (done
 	}
 	backend, err := s.open(ctx)
 	if err != nil {
-		return 0, 0, nil, err
+		return 0, nil, nil, err
 	}
 	var found []tokenstore.ImportProblem
 	if len(malformed) == 0 {
-		done, skipped, found, err = backend.Store.ImportRecipients(ctx, rows, actor)
+		done, passed, found, err = backend.Store.ImportRecipients(ctx, rows, actor)
 	} else {
 		_, found, err = backend.Store.CheckImport(ctx, rows)
 	}
 	if err != nil {
-		return done, skipped, nil, err
+		return done, nil, nil, err
 	}
 	for _, p := range found {
 		if malformed[p.Row] == nil {
@@ -89,7 +92,7 @@ func (s *Scheme) Import(ctx context.Context, orders []Order, actor string) (done
 	for _, i := range slices.Sorted(maps.Keys(malformed)) {
 		problems = append(problems, ImportProblem{i, malformed[i]})
 	}
-	return done, skipped, problems, nil
+	return done, passed, problems, nil
 }
 
 // importRow checks one order of an import. Of a malformed one the name and the token

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/headers"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -31,7 +32,7 @@ func TestImportNamesEveryBadOrderOnce(t *testing.T) {
 		brings("last", "good-token-of-partner"),                               // twice
 	}
 	orders[1].Grants = []string{"a/b/c/d/e"} // bad twice, named once
-	done, skipped, problems, err := s.Import(t.Context(), orders, "test")
+	done, passed, problems, err := s.Import(t.Context(), orders, "test")
 	must(t, err)
 	var got []string
 	for _, p := range problems {
@@ -43,8 +44,8 @@ func TestImportNamesEveryBadOrderOnce(t *testing.T) {
 		}
 		got = append(got, fmt.Sprint(p.Order))
 	}
-	if strings.Join(got, " ") != "1 2 3 4 5 6 7 8" || done != 0 || skipped != 0 {
-		t.Errorf("bad are orders %v; %d done, %d skipped", got, done, skipped)
+	if strings.Join(got, " ") != "1 2 3 4 5 6 7 8" || done != 0 || passed != nil {
+		t.Errorf("bad are orders %v; %d done, %v passed over", got, done, passed)
 	}
 	for _, name := range []string{"good", "last", "none"} {
 		if _, err := s.backend.Store.Recipient(t.Context(), s.config.Realm, name); !errors.Is(err, tokenstore.ErrNotFound) {
@@ -58,9 +59,9 @@ func TestImportedTokensWork(t *testing.T) {
 	ours := secret.New(secret.DeltaToken).Reveal() // of another gateway
 	orders := []Order{brings("foreign", "a-token-of-another-server"), brings("ours", ours)}
 	for _, want := range []int{0, 2} { // the second time all is there
-		done, skipped, problems, err := s.Import(t.Context(), orders, "test")
-		if done != 2 || skipped != want || problems != nil || err != nil {
-			t.Errorf("%d done, %d skipped, %v, %v", done, skipped, problems, err)
+		done, passed, problems, err := s.Import(t.Context(), orders, "test")
+		if done != 2 || len(passed) != want || problems != nil || err != nil {
+			t.Errorf("%d done, %v passed over, %v, %v", done, passed, problems, err)
 		}
 	}
 	for _, order := range orders {
@@ -84,6 +85,9 @@ func TestTextThatMayBeAnImportedToken(t *testing.T) {
 		"abcdefghijkl\n":                       false,
 		"abcdefghijkl\u00e9":                   false,
 		"abcdefghijk,l":                        false,
+		"abc=def-ghi-jkl":                      false,
+		"=abcdefghijkl":                        false,
+		"============":                         false,
 		secret.New(secret.DeltaToken).Reveal(): true,
 		secret.New(secret.ActivationCode).Reveal(): false,
 		secret.New(secret.AdminToken).Reveal():     false,
@@ -92,6 +96,45 @@ func TestTextThatMayBeAnImportedToken(t *testing.T) {
 	} {
 		if err := checkImported(text); (err == nil) != good || !good && !errors.Is(err, tokenstore.ErrInvalid) {
 			t.Errorf("%.20q (%d bytes): %v", text, len(text), err)
+		}
+	}
+}
+
+// A token that is imported and cannot be read from a call is of no use to anybody.
+func TestEveryImportableTokenCanBePresented(t *testing.T) {
+	for first := range 256 {
+		for _, text := range []string{string(rune(first)) + "abcdefghijkl", "abcdef" + string([]byte{byte(first)}) + "ghijkl", "abcdefghijkl" + string([]byte{byte(first)})} {
+			token, ok := headers.Bearer("Bearer " + text)
+			if can := ok && token == text; can != (checkImported(text) == nil) {
+				t.Errorf("%q: read from a call %t, imported %t", text, can, !can)
+			}
+		}
+	}
+}
+
+// GitHub's tokens begin like some of ours, and a row of a list may hold anything.
+func TestRefusedTokenSaysPlainlyWhy(t *testing.T) {
+	for text, want := range map[string]string{
+		"short":                        "too short: an imported token has 12 to 4096 characters",
+		strings.Repeat("x", 4097):      "too long",
+		"abc=def-ghi-jkl":              "only at the end, =",
+		"abc def ghi jkl":              "letters, digits",
+		"gho_16C7e42F292c6912E7710c83": "begins like one of Gatehouse's own secrets",
+		"ghs_16C7e42F292c6912E7710c83": "some of GitHub's do too",
+		"ghd_":                         "only a whole ghd_ token",
+		secret.New(secret.DeltaToken).Reveal()[:40]: "only a whole ghd_ token",
+	} {
+		err := checkImported(text)
+		if err == nil || !strings.Contains(err.Error(), want) || len(text) > 4 && text != "short" && strings.Contains(err.Error(), text[:6]) {
+			t.Errorf("%.12q: %v, want %s", text, err, want)
+		}
+		if err != nil && secret.Redact(err.Error()) != err.Error() {
+			t.Errorf("%.12q: %v does not reach the operator whole", text, err)
+		}
+	}
+	for _, kind := range []secret.Kind{secret.DeltaToken, secret.ActivationCode, secret.ManagementKey, secret.ClientSecret, secret.AccessToken, secret.AdminToken} {
+		if err := checkImported(string(kind) + "x"); !strings.Contains(err.Error(), string(kind)) {
+			t.Errorf("%v does not name %s", err, kind)
 		}
 	}
 }

@@ -51,12 +51,13 @@ type providerKey struct {
 	key *ecdsa.PrivateKey
 }
 
-// provider adds one with a key k1.
+// provider adds one with a key k1, and has the site's realm followed.
 func (s *site) provider(host string) *provider {
 	s.t.Helper()
 	p := &provider{host: host, arrived: make(chan struct{}), let: make(chan struct{})}
 	p.publish(s.t, newKey(s.t, "k1"))
 	s.providers[host] = p
+	s.backend.Issuers.Follow(s.Realm())
 	return p
 }
 

@@ -75,6 +75,9 @@ func (s *Scheme) Create(ctx context.Context, order Order, actor string) (Created
 // newRecipient checks an order. What needs no store is refused before it is asked.
 func (s *Scheme) newRecipient(order Order) (tokenstore.NewRecipient, error) {
 	grants, err := CheckGrants(order.Grants)
+	if err == nil {
+		err = CheckNewGrants(order.Grants)
+	}
 	if err != nil {
 		return tokenstore.NewRecipient{}, err
 	}

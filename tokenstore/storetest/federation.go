@@ -15,6 +15,7 @@ var federationTests = []storeTest{
 	{"a token of two recipients is nobody's", ambiguousToken},
 	{"a policy that makes a token ambiguous is announced to all", ambiguityAnnounced},
 	{"what was issued up to a revocation is over", foreignRevoked},
+	{"a clock that is set back undoes no revocation", foreignRevokedTwice},
 	{"a disabled or ended recipient is refused", foreignRefused},
 }
 
@@ -97,8 +98,8 @@ func foreignHolder(t *testing.T, s *site) {
 	for i := range many {
 		many[i] = fmt.Sprint("group-", i)
 	}
-	beyond, within := slices.Clone(many), slices.Clone(many)
-	beyond[tokenstore.MaxClaimValues], within[tokenstore.MaxClaimValues-1] = "keepers", "keepers"
+	early, within := slices.Clone(many), slices.Clone(many[:tokenstore.MaxClaimValues])
+	early[0], within[tokenstore.MaxClaimValues-1] = "keepers", "keepers"
 	other := foreign(now, subject("ann"))
 	other.Issuer = issuer + "2"
 	for what, test := range map[string]struct {
@@ -108,7 +109,8 @@ func foreignHolder(t *testing.T, s *site) {
 		"by its subject":                       {foreign(now, subject("ann")), "acme"},
 		"by one of its groups":                 {foreign(now, map[string][]string{"sub": {"x"}, "groups": {"a", "keepers"}}), "zoo"},
 		"by the last group that is looked at":  {foreign(now, map[string][]string{"groups": within}), "zoo"},
-		"by a group beyond those":              {foreign(now, map[string][]string{"groups": beyond}), tokenstore.ErrNotFound},
+		"with more groups than are looked at":  {foreign(now, map[string][]string{"groups": early}), tokenstore.ErrManyValues},
+		"by its subject, with so many groups":  {foreign(now, map[string][]string{"sub": {"ann"}, "groups": many}), tokenstore.ErrManyValues},
 		"of another subject":                   {foreign(now, subject("ben")), tokenstore.ErrNotFound},
 		"of the subject in other letters":      {foreign(now, subject("Ann")), tokenstore.ErrNotFound},
 		"with the subject in another claim":    {foreign(now, map[string][]string{"oid": {"ann"}}), tokenstore.ErrNotFound},
@@ -209,6 +211,33 @@ func foreignRevoked(t *testing.T, s *site) {
 		t.Fatal(err)
 	}
 	demand("ended at once", "ben", s.clock.now(), tokenstore.Revoked)
+}
+
+func foreignRevokedTwice(t *testing.T, s *site) {
+	s.createFederated(t, "acme")
+	s.createFederated(t, "zoo")
+	s.mustPolicy(t, "acme", policyFor("ann"))
+	s.mustPolicy(t, "zoo", policyFor("ben"))
+	for what, test := range map[string]struct {
+		subject string
+		revoke  func() error
+	}{
+		"one": {"ann", func() error {
+			_, err := s.Revoke(t.Context(), home, "acme", actor)
+			return err
+		}},
+		"all": {"ben", func() error { return s.RevokeRealm(t.Context(), home, actor) }},
+	} {
+		s.clock.advance(24 * time.Hour)
+		token := foreign(s.clock.now(), subject(test.subject))
+		for _, back := range []time.Duration{0, time.Hour, time.Minute} {
+			s.clock.advance(-back)
+			if err := test.revoke(); err != nil {
+				t.Fatal(err)
+			}
+			s.wantForeign(t, fmt.Sprintf("%s, the clock set back by %s", what, back), token, tokenstore.Revoked)
+		}
+	}
 }
 
 func foreignRefused(t *testing.T, s *site) {

@@ -21,6 +21,7 @@ var policyTests = []storeTest{
 	{"policies that are refused change nothing", policyRefused},
 	{"a policy that is replaced keeps its id and place", policyReplaced},
 	{"nothing is left of a policy that is gone", policyGone},
+	{"nothing is left of a policy that goes before its use is written", policyGoneUnwritten},
 	{"a federated recipient has no tokens of the store's", noTokens},
 }
 
@@ -219,6 +220,35 @@ func policyReplaced(t *testing.T, s *site) {
 		}
 	}
 	s.wantAudiences(t)
+}
+
+func policyGoneUnwritten(t *testing.T, s *site) {
+	s.createFederated(t, "acme")
+	s.createFederated(t, "zoo")
+	s.mustPolicy(t, "acme", policyFor("ann"))
+	s.mustPolicy(t, "acme", policyFor("eve"))
+	s.mustPolicy(t, "zoo", policyFor("ben"))
+	for _, id := range []string{"policy ann", "policy eve", "policy ben"} {
+		s.TouchBy(id, "192.0.2.1", "client/1")
+	}
+	if _, err := s.DeleteFederationPolicy(t.Context(), home, "acme", "policy ann", actor); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DeleteRecipient(t.Context(), home, "zoo", actor); err != nil {
+		t.Fatal(err)
+	}
+	// Nothing is lost of the policy that stays.
+	if err := s.FlushUsage(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	use, err := s.LastUse(t.Context(), "policy eve")
+	if clients, clientsErr := s.Clients(t.Context(), "policy eve"); use.At.IsZero() || len(clients) != 1 || err != nil || clientsErr != nil {
+		t.Errorf("of the policy that stays: %v, %v, %v, %v", use, clients, err, clientsErr)
+	}
+	if _, err := s.DeleteFederationPolicy(t.Context(), home, "acme", "policy eve", actor); err != nil {
+		t.Fatal(err)
+	}
+	s.wantNone(t, 'f', 'i', 'u', 'c')
 }
 
 func policyGone(t *testing.T, s *site) {

@@ -61,6 +61,10 @@ const (
 	bodyTime = 10 * time.Second
 )
 
+// adminLimits bound the calls with one admin token, so that a script that runs away
+// leaves the gateway to the data calls. Terraform makes ten at a time.
+var adminLimits = schemes.Limits{Rate: 50, Burst: 200, Concurrent: 16}
+
 // Serve answers a call, in any case. It fills in the call's identity and action. What
 // it returns is for logs: why the call was refused, or nil.
 func (a *API) Serve(w http.ResponseWriter, asked *schemes.Call) *schemes.Refusal {
@@ -100,14 +104,20 @@ func (a *API) serve(w http.ResponseWriter, c *call) error {
 	if err := a.identify(c); err != nil {
 		return err
 	}
+	backend, err := a.open(c.Request.Context())
+	if err != nil {
+		return schemes.Unavailable(err)
+	}
+	key := schemes.LimitKey{Realm: a.scheme.Realm(), Subject: c.Identity.Accessor, Purpose: "administration"}
+	lease, retryAfter, ok := backend.Limiter.Take(key, adminLimits)
+	if !ok {
+		return schemes.TooMany(retryAfter)
+	}
+	defer lease.Release()
 	if c.route.changes() {
 		if err := a.readChange(w, c); err != nil {
 			return err
 		}
-	}
-	backend, err := a.open(c.Request.Context())
-	if err != nil {
-		return schemes.Unavailable(err)
 	}
 	c.store, c.sealer = backend.Store, backend.Sealer
 	answer, err := c.route.admin(a, c)

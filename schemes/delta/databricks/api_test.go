@@ -159,6 +159,45 @@ func (h *hooked) Read(p []byte) (int, error) {
 	return h.Reader.Read(p)
 }
 
+func TestScriptThatRunsAwayIsSlowedDown(t *testing.T) {
+	s := newServer(t)
+	for range adminLimits.Burst {
+		s.ok(http.MethodGet, recipientsPath, "")
+	}
+	a := s.do(http.MethodPost, recipientsPath, `{"name":"acme","authentication_type":"TOKEN"}`)
+	a.is(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED")
+	if a.Header().Get("Retry-After") != "1" || a.refusal.Reason != schemes.Limited || a.call.Identity.Name != "ops" {
+		t.Errorf("%v, %+v", a.Header(), a.refusal)
+	}
+	// Nobody else is: not another admin, and not who has a link or presents no token.
+	if a := s.serve(request(http.MethodGet, recipientsPath, s.reader, "")); a.Code != http.StatusOK {
+		t.Errorf("another admin: %d", a.Code)
+	}
+	s.serve(request(http.MethodGet, activationBase+"/gha_none", "", "")).is(http.StatusNotFound, codeMissing)
+	s.serve(request(http.MethodGet, recipientsPath, "", "")).is(http.StatusUnauthorized, codeUnknownCaller)
+	s.advance(time.Second)
+	for range adminLimits.Rate {
+		s.ok(http.MethodGet, recipientsPath, "")
+	}
+	s.do(http.MethodGet, recipientsPath, "").is(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED")
+}
+
+func TestCallsAtATimeAreLimited(t *testing.T) {
+	s := newServer(t)
+	_, target, body := routes[1].example()
+	var call func(before int)
+	call = func(before int) {
+		r := httptest.NewRequest(http.MethodPost, target, &hooked{strings.NewReader(body), func() { call(before + 1) }})
+		r.Header.Set("Authorization", "Bearer "+s.full)
+		a := s.serve(r)
+		if refused := a.Code == http.StatusTooManyRequests; refused != (before == adminLimits.Concurrent) {
+			t.Errorf("with %d others: %d %s", before, a.Code, a.Body)
+		}
+	}
+	call(0)
+	call(0) // what is over is not counted
+}
+
 func TestTokenRevokedWhileTheBodyArrivesChangesNothing(t *testing.T) {
 	s := newServer(t)
 	_, target, body := routes[1].example()

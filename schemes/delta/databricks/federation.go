@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -110,14 +111,21 @@ func (a *API) createPolicy(c *call) (any, error) {
 	if name == nil || !isPolicyName(*name) {
 		return nil, invalid("name must be given: lower-case letters, digits and hyphens.")
 	}
-	if _, taken := recipient.Policy(*name); taken {
-		return nil, newFault(http.StatusConflict, codePolicyExists, schemes.Conflict, "Recipient '%s' has a federation policy '%s' already.", recipient.Name, *name)
-	}
 	policy.Name = *name
 	if err := c.readPolicy(&policy); err != nil {
 		return nil, err
 	}
-	return a.putPolicy(c, recipient, policy)
+	if recipient.Auth != tokenstore.Federation {
+		return nil, invalid("Recipient %s does not have authentication_type OIDC_FEDERATION.", recipient.Name)
+	}
+	policy, err = a.scheme.AddFederation(c.ctx(), recipient.ID, policy, c.actor())
+	if errors.Is(err, tokenstore.ErrExists) {
+		return nil, newFault(http.StatusConflict, codePolicyExists, schemes.Conflict, "Recipient '%s' has a federation policy '%s' already.", recipient.Name, *name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return viewPolicy(policy), nil
 }
 
 func (a *API) updatePolicy(c *call) (any, error) {
@@ -125,21 +133,19 @@ func (a *API) updatePolicy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	issuer := policy.Issuer
-	if err := c.readPolicy(&policy); err != nil {
-		return nil, err
+	policy, err = a.scheme.ChangeFederation(c.ctx(), recipient.ID, policy.ID, c.actor(), func(policy *tokenstore.FederationPolicy) error {
+		issuer := policy.Issuer
+		if err := c.readPolicy(policy); err != nil {
+			return err
+		}
+		if policy.Issuer != issuer {
+			policy.JWKS = "" // where the former issuer's keys are, which this API does not show
+		}
+		return nil
+	})
+	if errors.Is(err, tokenstore.ErrNotFound) { // not any more
+		return nil, noPolicy(recipient.Name, c.values["policy"])
 	}
-	if policy.Issuer != issuer {
-		policy.JWKS = "" // where the former issuer's keys are, which this API does not show
-	}
-	return a.putPolicy(c, recipient, policy)
-}
-
-func (a *API) putPolicy(c *call, recipient tokenstore.Recipient, policy tokenstore.FederationPolicy) (any, error) {
-	if recipient.Auth != tokenstore.Federation {
-		return nil, invalid("Recipient %s does not have authentication_type OIDC_FEDERATION.", recipient.Name)
-	}
-	policy, err := a.scheme.PutFederation(c.ctx(), recipient.ID, policy, c.actor())
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +157,11 @@ func (a *API) deletePolicy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct{}{}, a.scheme.DeleteFederation(c.ctx(), recipient.ID, policy.ID, c.actor())
+	err = a.scheme.DeleteFederation(c.ctx(), recipient.ID, policy.ID, c.actor())
+	if errors.Is(err, tokenstore.ErrNotFound) { // not any more
+		return nil, noPolicy(recipient.Name, c.values["policy"])
+	}
+	return struct{}{}, err
 }
 
 // isPolicyName tells whether a text can be a policy's name (Databricks' rule).

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 const policiesPath = sharingBase + "/recipients/acme/federation-policies"
@@ -74,4 +76,70 @@ func TestFederationPolicyThatCannotBe(t *testing.T) {
 	if got := s.ok(http.MethodGet, policiesPath, "")["policies"].([]any); len(got) != 1 {
 		t.Errorf("got %v", got)
 	}
+}
+
+// rival has another call made just before the next change reaches the store.
+func (s *server) rival(method, target, body string) {
+	s.driver.before = func() { s.ok(method, target, body) }
+}
+
+func TestPolicyDeletedDuringAnUpdateStaysDeleted(t *testing.T) {
+	s := newFederated(t)
+	s.ok(http.MethodPost, policiesPath, policy("prod"))
+	s.rival(http.MethodDelete, policiesPath+"/prod", "")
+	s.refused(http.MethodPatch, policiesPath+"/prod", `{"comment":"new"}`, http.StatusNotFound, codeMissing)
+	if got := s.ok(http.MethodGet, policiesPath, "")["policies"].([]any); len(got) != 0 {
+		t.Errorf("it is back: %v", got)
+	}
+	// Nor does a change go to another policy that has been given the name.
+	s.ok(http.MethodPost, policiesPath, policy("prod"))
+	s.driver.before = func() {
+		s.ok(http.MethodDelete, policiesPath+"/prod", "")
+		s.ok(http.MethodPost, policiesPath, strings.Replace(policy("prod"), "prod-client", "another", 1))
+	}
+	s.refused(http.MethodPatch, policiesPath+"/prod", `{"comment":"new"}`, http.StatusNotFound, codeMissing)
+	if got := s.ok(http.MethodGet, policiesPath+"/prod", ""); got["comment"] != "theirs" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAudienceRemovedDuringAnUpdateStaysRemoved(t *testing.T) {
+	s := newFederated(t)
+	s.ok(http.MethodPost, policiesPath, strings.Replace(policy("prod"), `["gatehouse"]`, `["gatehouse","leaked"]`, 1))
+	s.rival(http.MethodPatch, policiesPath+"/prod", `{"oidc_policy":{"audiences":["gatehouse"]}}`)
+	got := s.ok(http.MethodPatch, policiesPath+"/prod", `{"comment":"new"}`)
+	if oidc := got["oidc_policy"].(map[string]any); fmt.Sprint(oidc["audiences"]) != "[gatehouse]" || got["comment"] != "new" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestPolicyMadeMeanwhileIsNotReplacedByOneOfItsName(t *testing.T) {
+	s := newFederated(t)
+	s.rival(http.MethodPost, policiesPath, policy("prod"))
+	s.refused(http.MethodPost, policiesPath, strings.Replace(policy("prod"), "prod-client", "another", 1), http.StatusConflict, codePolicyExists)
+	if got := s.ok(http.MethodGet, policiesPath+"/prod", "")["oidc_policy"].(map[string]any); got["subject"] != "prod-client" {
+		t.Errorf("got %v", got)
+	}
+}
+
+// The keys of a former issuer would go on vouching for the new one.
+func TestChangeOfIssuerForgetsWhereTheKeysWere(t *testing.T) {
+	s := newFederated(t)
+	_, err := s.scheme.PutFederation(t.Context(), "acme", tokenstore.FederationPolicy{
+		Name: "prod", Issuer: "https://login.example.com", JWKS: "https://login.example.com/keys",
+		Audiences: []string{"gatehouse"}, Subject: "prod-client",
+	}, "test")
+	must(t, err)
+	for _, step := range []struct{ body, jwks string }{
+		{`{"comment":"new","oidc_policy":{"issuer":"https://login.example.com"}}`, "https://login.example.com/keys"},
+		{`{"oidc_policy":{"issuer":"https://login.example.org"}}`, ""},
+	} {
+		s.ok(http.MethodPatch, policiesPath+"/prod", step.body)
+		recipient, err := s.store.Recipient(t.Context(), "partners", "acme")
+		must(t, err)
+		if got := recipient.Federation[0].JWKS; got != step.jwks {
+			t.Errorf("%s: the keys are at %q, want %q", step.body, got, step.jwks)
+		}
+	}
+	s.refused(http.MethodPatch, policiesPath+"/prod", `{"oidc_policy":{"issuer":"http://login.example.org"}}`, http.StatusBadRequest, codeInvalid)
 }

@@ -28,10 +28,25 @@ const recipientsPath = catalogBase + "/recipients"
 // driver is a store whose commits a test can make fail.
 type driver struct {
 	*badgerstore.Store
-	fail atomic.Pointer[error] // what Update returns, once it has run
+	fail   atomic.Pointer[error] // what Update returns, once it has run
+	before func()                // what happens before the next Update
+	read   func()                // what happens after the next View
+}
+
+func (d *driver) View(ctx context.Context, fn func(tokenstore.Reader) error) error {
+	err := d.Store.View(ctx, fn)
+	if read := d.read; read != nil {
+		d.read = nil
+		read()
+	}
+	return err
 }
 
 func (d *driver) Update(ctx context.Context, fn func(tokenstore.Txn) error) (tokenstore.Revision, error) {
+	if before := d.before; before != nil {
+		d.before = nil
+		before()
+	}
 	revision, err := d.Store.Update(ctx, fn)
 	if failure := d.fail.Load(); failure != nil && err == nil {
 		return revision, *failure
@@ -77,7 +92,7 @@ func newServer(t *testing.T) *server {
 		must(t, s.store.Close())
 	})
 	backend := &schemes.Backend{
-		Store: s.store, Identities: identities, Issuers: issuers, Sealer: secret.NewSealer(secret.NewMasterKey()),
+		Store: s.store, Identities: identities, Issuers: issuers, Limiter: schemes.NewLimiter(0, clock), Sealer: secret.NewSealer(secret.NewMasterKey()),
 	}
 	open := func(context.Context) (*schemes.Backend, error) {
 		if s.broken.Load() {

@@ -155,6 +155,15 @@ func (o object) object(name string) (inner object, present bool, err error) {
 	return object{o.at + name + ".", fields}, true, nil
 }
 
+// checkFor refuses an object that has fields, but not the one that it is there for: if
+// that is misspelt, it must not pass for an empty object, which clears what there is.
+func (o object) checkFor(name string) error {
+	if _, there := o.fields[name]; !there && len(o.fields) > 0 {
+		return invalid("%s%s is missing, though other fields are there. An empty object clears it.", o.at, name)
+	}
+	return nil
+}
+
 // textMap is all of an object's fields, which must be texts.
 func (o object) textMap() (map[string]string, error) {
 	texts := make(map[string]string, len(o.fields))

@@ -1,8 +1,10 @@
 package databricks
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,7 +67,11 @@ func (a *API) recipientPermissions(c *call) (any, error) {
 		return nil, err
 	}
 	answer := recipientPermissions{Permissions: []shareAssignment{}}
-	shares, next := cut(sharesWithSelect(recipient.Grants), p, tokenstore.FoldName)
+	all, err := sharesWithSelect(c.ctx(), recipient.Grants)
+	if err != nil {
+		return nil, err
+	}
+	shares, next := cut(all, p, tokenstore.FoldName)
 	for _, share := range shares {
 		answer.Permissions = append(answer.Permissions, shareAssignment{share, []assignment{selectFor(recipient)}})
 	}
@@ -76,35 +82,86 @@ func (a *API) recipientPermissions(c *call) (any, error) {
 }
 
 // sharesWithSelect are the shares that grants give SELECT on, sorted by their folded
-// names; * stands for all shares.
-func sharesWithSelect(grants []string) []string {
-	var shares []string
+// names; * stands for all shares. A recipient may have thousands of grants, so each is
+// looked at once, and none once ctx has ended.
+func sharesWithSelect(ctx context.Context, grants []string) ([]string, error) {
+	given := make(map[string]*sum) // by the share's folded name
 	for _, grant := range grants {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		object := delta.ObjectOf(grant)
-		if !strings.Contains(object, "/") && hasSelect(grants, object) &&
-			!slices.ContainsFunc(shares, func(s string) bool { return sameObject(s, object) }) {
-			shares = append(shares, object)
+		if strings.Contains(object, "/") {
+			continue
+		}
+		folded := tokenstore.FoldName(object)
+		if given[folded] == nil {
+			given[folded] = &sum{share: object}
+		}
+		given[folded].add(grant)
+	}
+	everywhere := given[everyShare]
+	names := make([]string, 0, len(given))
+	for folded, on := range given {
+		if everywhere != nil {
+			on.include(everywhere)
+		}
+		if on.hasSelect() {
+			names = append(names, folded)
 		}
 	}
-	slices.SortFunc(shares, func(a, b string) int { return strings.Compare(tokenstore.FoldName(a), tokenstore.FoldName(b)) })
-	return shares
+	slices.Sort(names)
+	for i, folded := range names {
+		names[i] = given[folded].share
+	}
+	return names, nil
 }
 
-// hasSelect tells whether grants give SELECT on a share: those on it and those on all
-// shares add up.
+// hasSelect tells whether grants give SELECT on a share, whose name is folded: those
+// on it and those on all shares add up.
 func hasSelect(grants []string, share string) bool {
-	var privileges []string
+	var given sum
 	for _, grant := range grants {
-		object, given, named := strings.Cut(grant, " ")
-		switch {
-		case !sameObject(object, share) && object != everyShare:
-		case !named:
-			return true
-		default:
-			privileges = append(privileges, given)
+		if object := delta.ObjectOf(grant); object == everyShare || tokenstore.FoldName(object) == share {
+			given.add(grant)
 		}
 	}
-	return len(privileges) > 0 && delta.IncludesSelect(share+" "+strings.Join(privileges, ","))
+	return given.hasSelect()
+}
+
+// sum is what grants on one share, or on all, give together.
+type sum struct {
+	share      string          // as the first of the grants writes it
+	selects    bool            // a grant names no privileges, and gives SELECT
+	privileges map[string]bool // that grants name
+}
+
+func (s *sum) add(grant string) {
+	_, names, named := strings.Cut(grant, " ")
+	if !named {
+		s.selects = true
+		return
+	}
+	if s.privileges == nil {
+		s.privileges = make(map[string]bool)
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		s.privileges[name] = true
+	}
+}
+
+func (s *sum) include(other *sum) {
+	s.selects = s.selects || other.selects
+	if s.privileges == nil {
+		s.privileges = other.privileges // from here on it is only read
+		return
+	}
+	maps.Copy(s.privileges, other.privileges)
+}
+
+func (s *sum) hasSelect() bool {
+	names := slices.Collect(maps.Keys(s.privileges))
+	return s.selects || len(names) > 0 && delta.IncludesSelect(everyShare+" "+strings.Join(names, ","))
 }
 
 func sameObject(a, b string) bool { return tokenstore.FoldName(a) == tokenstore.FoldName(b) }
@@ -127,20 +184,27 @@ func (a *API) sharePermissions(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.grantees(c, share, p)
+	return a.grantees(c.ctx(), c, share, p)
 }
+
+// granteesRead is how many recipients are held at a time to look for grantees: each
+// may have thousands of grants.
+const granteesRead = 100
 
 // grantees are the recipients that have SELECT on a share. A share is whatever a
 // grant names, so one that nobody was granted has none.
-func (a *API) grantees(c *call, share string, p page) (sharePermissions, error) {
-	answer := sharePermissions{Assignments: []assignment{}}
+func (a *API) grantees(ctx context.Context, c *call, share string, p page) (sharePermissions, error) {
+	answer, folded := sharePermissions{Assignments: []assignment{}}, tokenstore.FoldName(share)
 	for after := p.after; ; {
-		recipients, next, err := c.store.Recipients(c.ctx(), c.Identity.Realm, after, maxPage)
+		recipients, next, err := c.store.Recipients(ctx, c.Identity.Realm, after, granteesRead)
 		if err != nil {
 			return answer, err
 		}
 		for _, recipient := range recipients {
-			if !hasSelect(recipient.Grants, share) {
+			if err := ctx.Err(); err != nil {
+				return answer, err
+			}
+			if !hasSelect(recipient.Grants, folded) {
 				continue
 			}
 			if p.limit > 0 && len(answer.Assignments) == p.limit {
@@ -199,7 +263,12 @@ func (a *API) updatePermissions(c *call) (any, error) {
 	if omit := c.body.raw("omit_permissions_list"); string(omit) == "true" {
 		return sharePermissions{Assignments: []assignment{}}, nil
 	}
-	return a.grantees(c, share, page{})
+	ctx := c.Request.Context()
+	answer, err := a.grantees(ctx, c, share, page{})
+	if err != nil && ctx.Err() != nil {
+		return answer, nil // what was asked for is done; who asked has left and wants no list
+	}
+	return answer, err
 }
 
 // permissionChanges reads what is to be changed.

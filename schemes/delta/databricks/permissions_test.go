@@ -1,12 +1,14 @@
 package databricks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -178,5 +180,51 @@ func TestChangeThatFailsHalfwaySaysWhatWasDone(t *testing.T) {
 	}
 	if f = faultOf(partly(errors.New("disk"), c, changes, 0), c); strings.Contains(f.Public, "made") {
 		t.Errorf("got %+v", f)
+	}
+}
+
+// Thousands of grants, each compared with all the others, kept a processor busy for
+// seconds. Work is counted by what it allocates.
+func TestWorkGrowsWithTheGrantsAndNotWithTheirSquare(t *testing.T) {
+	work := func(n int) float64 {
+		grants := []string{"* discover"}
+		for i := range n {
+			grants = append(grants, fmt.Sprint("Share-", i, " metadata,query,changes"))
+		}
+		return testing.AllocsPerRun(1, func() {
+			if shares, err := sharesWithSelect(t.Context(), grants); err != nil || len(shares) != n {
+				t.Fatalf("%d of %d shares, %v", len(shares), n, err)
+			}
+		})
+	}
+	if few, many := work(100), work(1000); many > 20*few {
+		t.Errorf("ten times the grants cost %.0f times the work", many/few)
+	}
+}
+
+func TestWorkEndsWithItsRequest(t *testing.T) {
+	s := newServer(t)
+	s.create("acme")
+	s.grant("acme", "sales")
+	ctx, leave := context.WithCancel(t.Context())
+	s.driver.read = leave
+	c := &call{Call: &schemes.Call{Identity: &schemes.Identity{Realm: "partners"}}, store: s.store}
+	if got, err := s.api.grantees(ctx, c, "sales", page{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, err := sharesWithSelect(ctx, []string{"sales"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// The log must not call refused what was done.
+func TestChangeOfACallerThatLeavesIsMadeAndAnswered(t *testing.T) {
+	s := newServer(t)
+	s.create("acme")
+	ctx, leave := context.WithCancel(t.Context())
+	s.driver.before = leave
+	r := request(http.MethodPatch, permissionsOf("sales"), s.full, `{"changes":[{"principal":"acme","add":["SELECT"]}]}`)
+	if a := s.serve(r.WithContext(ctx)); a.refusal != nil || s.grants("acme") != "sales" {
+		t.Errorf("refusal %v, grants %s", a.refusal, s.grants("acme"))
 	}
 }

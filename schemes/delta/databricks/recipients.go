@@ -159,6 +159,9 @@ func (c *call) recipientChanges() (recipientChanges, error) {
 		return changes, err
 	}
 	if present {
+		if err := list.checkFor("allowed_ip_addresses"); err != nil {
+			return changes, err
+		}
 		networks, err := list.texts("allowed_ip_addresses")
 		if err != nil {
 			return changes, err
@@ -174,6 +177,9 @@ func (c *call) recipientChanges() (recipientChanges, error) {
 		return changes, err
 	}
 	if present {
+		if err := wrapped.checkFor("properties"); err != nil {
+			return changes, err
+		}
 		inner, _, err := wrapped.object("properties")
 		if err != nil {
 			return changes, err

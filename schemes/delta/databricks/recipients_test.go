@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 func TestRecipientIsShownAsDatabricksClientsKnowIt(t *testing.T) {
@@ -241,5 +243,92 @@ func TestPageTokensAreOfTheirListOnly(t *testing.T) {
 		"bad query":    recipientsPath + "?max_results=1;page_token=%zz",
 	} {
 		t.Run(name, func(t *testing.T) { s.refused(http.MethodGet, target, "", http.StatusBadRequest, codeInvalid) })
+	}
+}
+
+func TestMisspeltFieldDoesNotOpenARecipientToAnywhere(t *testing.T) {
+	s := newServer(t)
+	s.ok(http.MethodPost, recipientsPath, `{"name":"acme","authentication_type":"TOKEN",
+		"ip_access_list":{"allowed_ip_addresses":["192.0.2.7"]},"properties_kvpairs":{"properties":{"a":"1"}}}`)
+	for body, names := range map[string]string{
+		`"ip_access_list":{"allowed_ip_address":["192.0.2.8"]}`:      "ip_access_list.allowed_ip_addresses",
+		`"ip_access_list":{"Allowed_ip_addresses":["192.0.2.8"]}`:    "ip_access_list.allowed_ip_addresses",
+		`"comment":"x","ip_access_list":{"allowed_ip_address":null}`: "ip_access_list.allowed_ip_addresses",
+		`"properties_kvpairs":{"a":"2"}`:                             "properties_kvpairs.properties",
+	} {
+		for method, path := range map[string]string{http.MethodPatch: recipientsPath + "/acme", http.MethodPost: recipientsPath} {
+			message := s.refused(method, path, `{"name":"new","authentication_type":"TOKEN",`+body+`}`, http.StatusBadRequest, codeInvalid)
+			if !strings.Contains(message, names) {
+				t.Errorf("%s %s: %q does not name %s", method, body, message, names)
+			}
+		}
+	}
+	got := s.ok(http.MethodGet, recipientsPath+"/acme", "")
+	if s := fmt.Sprintln(got["ip_access_list"], got["properties_kvpairs"], got["comment"]); s != "map[allowed_ip_addresses:[192.0.2.7/32]] map[properties:map[a:1]] <nil>\n" {
+		t.Error(s)
+	}
+	// As clients send what is empty.
+	for _, body := range []string{
+		`{"ip_access_list":{},"properties_kvpairs":{}}`,
+		`{"ip_access_list":{"allowed_ip_addresses":[]},"properties_kvpairs":{"properties":null}}`,
+	} {
+		s.ok(http.MethodPatch, recipientsPath+"/acme", `{"ip_access_list":{"allowed_ip_addresses":["192.0.2.7"],"later":1},"properties_kvpairs":{"properties":{"a":"1"},"later":1}}`)
+		if got := s.ok(http.MethodPatch, recipientsPath+"/acme", body); got["ip_access_list"] != nil || got["properties_kvpairs"] != nil {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+}
+
+func TestTokensSayWhoChangedThemLast(t *testing.T) {
+	s := newServer(t)
+	rotate := recipientsPath + "/acme/rotate-token"
+	second := s.admin("second", tokenstore.AdminFull)
+	// changed is when, in minutes, and by whom each token was changed, newest first.
+	changed := func() string {
+		t.Helper()
+		var all []string
+		for _, token := range s.ok(http.MethodGet, recipientsPath+"/acme", "")["tokens"].([]any) {
+			token := token.(map[string]any)
+			at := time.UnixMilli(int64(token["updated_at"].(float64))).Sub(noon)
+			all = append(all, fmt.Sprintf("%v %v", at.Minutes(), token["updated_by"]))
+		}
+		return strings.Join(all, ", ")
+	}
+	wants := func(want string) {
+		t.Helper()
+		if got := changed(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	made := s.create("acme")
+	wants("0 admin ops")
+	s.advance(time.Minute)
+	s.activate(made["activation_url"])
+	wants("1 activation link")
+	s.advance(time.Minute)
+	if a := s.serve(request(http.MethodPost, rotate, second, `{"existing_token_expire_in_seconds":864000}`)); a.Code != http.StatusOK {
+		t.Fatalf("%d %s", a.Code, a.Body)
+	}
+	wants("2 admin second, 2 admin second")
+	s.advance(time.Minute)
+	made = s.ok(http.MethodPost, rotate, `{"existing_token_expire_in_seconds":864000}`)
+	wants("3 admin ops, 3 admin ops")
+	s.advance(time.Minute)
+	s.ok(http.MethodPatch, recipientsPath+"/acme", `{"comment":"has nothing to do with it"}`)
+	wants("3 admin ops, 3 admin ops")
+	s.activate(made["activation_url"])
+	wants("4 activation link, 3 admin ops")
+
+	// The link that a rotation made ends before the token does.
+	s.ok(http.MethodPost, recipientsPath, `{"name":"zoo","authentication_type":"TOKEN"}`)
+	s.activate(s.ok(http.MethodGet, recipientsPath+"/zoo", "")["activation_url"])
+	s.ok(http.MethodPost, recipientsPath+"/zoo/rotate-token", `{"existing_token_expire_in_seconds":864000}`)
+	s.advance(4 * 24 * time.Hour)
+	for _, want := range []any{"admin ops", nil} {
+		token := s.ok(http.MethodGet, recipientsPath+"/zoo", "")["tokens"].([]any)[0].(map[string]any)
+		if token["updated_by"] != want {
+			t.Errorf("updated_by is %v, want %v", token["updated_by"], want)
+		}
+		s.ok(http.MethodPatch, recipientsPath+"/zoo", `{"comment":"has nothing to do with it"}`)
 	}
 }

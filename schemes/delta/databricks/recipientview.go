@@ -45,6 +45,7 @@ type tokenInfo struct {
 	CreatedAt      int64  `json:"created_at"`
 	CreatedBy      string `json:"created_by,omitempty"`
 	UpdatedAt      int64  `json:"updated_at"`
+	UpdatedBy      string `json:"updated_by,omitempty"`
 }
 
 // authenticationTypes are the names of the ways of authentication.
@@ -71,15 +72,17 @@ func (a *API) view(c *call, recipient tokenstore.Recipient, live []tokenstore.Cr
 	if len(recipient.Properties) > 0 {
 		info.Properties = &properties{recipient.Properties}
 	}
-	for _, credential := range live {
+	for i, credential := range live {
 		token := tokenInfo{ID: credential.Accessor}
+		changed, by := lastChange(recipient, live, i)
+		token.UpdatedAt, token.UpdatedBy = millis(changed), by
 		if credential.Pending {
 			link := credential.Link
 			token.ExpirationTime, token.CreatedBy = millis(link.ExpiresAt), link.CreatedBy
 			if end := info.ExpirationTime; end != 0 {
 				token.ExpirationTime = min(token.ExpirationTime, end)
 			}
-			token.CreatedAt, token.UpdatedAt = millis(link.CreatedAt), millis(link.CreatedAt)
+			token.CreatedAt = millis(link.CreatedAt)
 			if c.role == tokenstore.AdminFull {
 				url, err := a.scheme.LinkURL(credential)
 				// A link that was sealed with a master key that is gone can only be
@@ -92,11 +95,37 @@ func (a *API) view(c *call, recipient tokenstore.Recipient, live []tokenstore.Cr
 		} else {
 			made := credential.Token
 			token.ExpirationTime, token.CreatedBy = millis(made.ExpiresAt), made.CreatedBy
-			token.CreatedAt, token.UpdatedAt = millis(made.CreatedAt), max(millis(made.IssuedAt), millis(made.RotatedAt))
+			token.CreatedAt = millis(made.CreatedAt)
 		}
 		info.Tokens = append(info.Tokens, token)
 	}
 	return info, nil
+}
+
+// byLink is who the audit says has fetched a token.
+const byLink = "activation link"
+
+// lastChange is when a credential was last changed, as far as it is kept, and by whom;
+// nobody if that is not known any more. A credential's own record does not say it, but
+// a rotation bounds the life of every token and makes the newest credential.
+func lastChange(recipient tokenstore.Recipient, live []tokenstore.Credential, i int) (at time.Time, by string) {
+	token, newest := live[i].Token, live[0]
+	switch {
+	case token == nil: // a link is only ever replaced
+		return live[i].Link.CreatedAt, live[i].Link.CreatedBy
+	case !live[i].Rotated() && token.Imported:
+		return token.CreatedAt, token.CreatedBy
+	case !live[i].Rotated():
+		return token.IssuedAt, byLink
+	case newest.Link != nil:
+		return newest.Link.CreatedAt, newest.Link.CreatedBy
+	case !newest.Rotated():
+		return newest.Token.CreatedAt, newest.Token.CreatedBy
+	case recipient.UpdatedAt.Equal(token.RotatedAt): // the new link is over; nothing else was changed since
+		return token.RotatedAt, recipient.UpdatedBy
+	default:
+		return token.RotatedAt, ""
+	}
 }
 
 // millis is a time as Databricks has it; 0 for none.
