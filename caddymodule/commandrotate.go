@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -34,8 +35,9 @@ in the file is passed over, and a link that waits is written and not replaced. T
 new file for the next campaign. Where a link waits already, old tokens keep their end: if
 that is later than what is asked, the recipient is named, and the exit status is 1.
 
-Who holds an imported token is passed by and named: several may share that token, and it
-would end for all of them. Rotate such a recipient by name.`,
+Who holds an imported token that opens every share, or is the server's own, is passed by
+and named: several may share it, and it would end for all of them. Rotate such a recipient
+by name.`,
 		Example: `  caddy gatehouse recipient rotate acme --old-expires-in 24h
   caddy gatehouse recipient rotate --all --old-expires-in 30d --links-out links.csv`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -184,8 +186,7 @@ func (v recipientView) linkWaits() bool {
 
 // nothingToRotate says why a campaign passes a recipient by; empty if it does not. One
 // that holds nothing was revoked, or let its token end: a new link would let it in
-// again unasked. An imported token may be of many, who would all lose it before the end
-// that it was given.
+// again unasked.
 func (v recipientView) nothingToRotate() string {
 	switch {
 	case v.Disabled:
@@ -196,11 +197,19 @@ func (v recipientView) nothingToRotate() string {
 		return "it has ended"
 	case len(v.Tokens) == 0:
 		return "it holds no token; recipient link makes it a link"
-	case slices.ContainsFunc(v.Tokens, func(t credentialView) bool { return t.Imported }):
+	case v.sharesToken():
 		return "it holds an imported token that several may share; rotate it by name"
 	default:
 		return ""
 	}
+}
+
+// sharesToken tells whether the recipient stands for many: it holds an imported token
+// that opens everything, or that is the server's own. They would all lose it before the
+// end that it was given.
+func (v recipientView) sharesToken() bool {
+	imported := slices.ContainsFunc(v.Tokens, func(t credentialView) bool { return t.Imported })
+	return imported && (v.Warning != "" || slices.ContainsFunc(v.Grants, func(grant string) bool { return delta.ObjectOf(grant) == "*" }))
 }
 
 // maxNamed is how many recipients a summary names of whom nothing needs to be done.

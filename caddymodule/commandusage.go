@@ -17,8 +17,9 @@ func (r *recipients) usageCommand() *cobra.Command {
 		Long: `
 Shows by client address and user agent who uses the old tokens of a recipient: those
 that were imported, and those that were rotated and go on for a while, of these
-since they were rotated. The latest comes first. Of each token 200 clients are kept: of each address the latest, then up to
-four others. What Spark writes into its user agent for each query is left out.`,
+since they were rotated. The latest comes first. Of each token 200 clients are kept: of
+each address the latest, then up to four others. What Spark writes into its user agent
+for each query is left out.`,
 		Args: oneName("recipient"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var view usageView
