@@ -84,7 +84,7 @@ func (s *keyServer) vouch(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy := tokenstore.FederationPolicy{Issuer: s.URL, JWKS: s.URL, Audiences: []string{"sharing"}, Subject: "acme-client"}
-	if _, err := partners.PutFederation(t.Context(), "acme", policy, "test"); err != nil {
+	if _, err := partners.AddFederation(t.Context(), "acme", policy, "test"); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -73,7 +73,7 @@ func addFederated(ctx context.Context, store *tokenstore.Store, issuer string) e
 	if _, _, err := create(ctx, store, "federated", "sales", tokenstore.Federation); err != nil {
 		return err
 	}
-	_, _, err := store.PutFederationPolicy(ctx, realm, "federated", tokenstore.FederationPolicy{
+	_, _, err := store.AddFederationPolicy(ctx, realm, "federated", tokenstore.FederationPolicy{
 		ID: secret.NewID("fed_"), Name: "bench", Issuer: issuer, Audiences: []string{federatedAudience},
 		Claim: "sub", Subject: federatedSubject,
 	}, "bench")

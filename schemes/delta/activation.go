@@ -39,7 +39,7 @@ func (s *Scheme) serveActivation(w http.ResponseWriter, call *schemes.Call) erro
 		}
 		return s.deliver(w, call, code)
 	case http.MethodPost:
-		r.Body = ownBody(w, r, maxForm)
+		r.Body = schemes.OwnBody(w, r, maxForm)
 		if err := r.ParseForm(); err != nil {
 			return &schemes.Refusal{
 				Status: http.StatusBadRequest, Reason: schemes.BadRequest,

@@ -84,7 +84,7 @@ func (s *Scheme) changeCredentials(w http.ResponseWriter, call *schemes.Call) (r
 	)
 	if call.Request.Method != http.MethodGet {
 		var refusal *schemes.Refusal
-		if in, refusal = expiryFrom(ownBody(w, call.Request, maxBody)); refusal != nil {
+		if in, refusal = expiryFrom(schemes.OwnBody(w, call.Request, maxBody)); refusal != nil {
 			return recipient, nil, refusal
 		}
 		if check, err = s.stillManager(ctx, call); err != nil {

@@ -22,7 +22,6 @@
 //	activation.go      the link's page, its download, and the one-use JSON
 //	activationpage.go  what the page says is shared, and until when
 //	publicactivation.go  the same for programs that speak Databricks' REST
-//	body.go            how much a client may send, and how slowly
 //	profile.go         config.share
 //	credentialsapi.go  GET, POST and PATCH of the recipient's own credentials
 //	expiry.go          the one field of its requests

@@ -1,8 +1,6 @@
 package delta
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -10,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/strictjson"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
@@ -29,7 +28,7 @@ func expiryFrom(body io.Reader) (time.Duration, *schemes.Refusal) {
 	if err != nil {
 		return 0, badExpiry(err)
 	}
-	fields, err := fieldsOf(data)
+	fields, err := strictjson.Fields(data)
 	if err != nil {
 		return 0, badExpiry(err)
 	}
@@ -49,42 +48,4 @@ func badExpiry(cause error) *schemes.Refusal {
 		Status: http.StatusBadRequest, Reason: schemes.BadRequest, Cause: cause,
 		Public: `Send a JSON object with "` + expiryField + `": a whole number of seconds, 0 or more.`,
 	}
-}
-
-var (
-	errNoObject  = errors.New("the body is not one JSON object")
-	errNameTwice = errors.New("a name occurs twice in the body")
-)
-
-// fieldsOf reads a JSON object and nothing else, with names taken exactly, unlike
-// a struct's. A name that occurs twice is refused: readers differ in which they
-// believe (RFC 8259 section 4).
-func fieldsOf(data []byte) (map[string]json.RawMessage, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, errors.Join(errNoObject, err)
-	}
-	fields := make(map[string]json.RawMessage)
-	for d.More() {
-		token, err := d.Token()
-		name, ok := token.(string)
-		if err != nil || !ok {
-			return nil, errors.Join(errNoObject, err)
-		}
-		if _, twice := fields[name]; twice {
-			return nil, errNameTwice
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, errors.Join(errNoObject, err)
-		}
-		fields[name] = value
-	}
-	if _, err := d.Token(); err != nil { // the closing brace
-		return nil, errors.Join(errNoObject, err)
-	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself
-		return nil, errNoObject
-	}
-	return fields, nil
 }

@@ -91,25 +91,11 @@ func federatedRefusal(err error) *schemes.Refusal {
 // federationIDPrefix begins the id of every federation policy.
 const federationIDPrefix = "fed_"
 
-// PutFederation has tokens of a foreign issuer recognised as a recipient's, or changes
-// the policy of the same name. Without a name, the policy is called by its id; without
-// a claim, it is about sub. Its keys are fetched from now on. The errors are those of
-// tokenstore.Store.PutFederationPolicy; ErrInvalid also for an address that cannot be
-// an issuer's.
-func (s *Scheme) PutFederation(ctx context.Context, recipient string, policy tokenstore.FederationPolicy, actor string) (tokenstore.FederationPolicy, error) {
-	return s.newPolicy(ctx, recipient, policy, actor, (*tokenstore.Store).PutFederationPolicy)
-}
-
-// AddFederation is PutFederation of what replaces nothing: tokenstore.ErrExists if the
-// recipient has a policy of that name.
+// AddFederation has tokens of a foreign issuer recognised as a recipient's. Without a
+// name, the policy is called by its id; without a claim, it is about sub. Its keys are
+// fetched from now on. The errors are those of tokenstore.Store.AddFederationPolicy;
+// ErrInvalid also for an address that cannot be an issuer's.
 func (s *Scheme) AddFederation(ctx context.Context, recipient string, policy tokenstore.FederationPolicy, actor string) (tokenstore.FederationPolicy, error) {
-	return s.newPolicy(ctx, recipient, policy, actor, (*tokenstore.Store).AddFederationPolicy)
-}
-
-// storePolicy is how the store takes a policy.
-type storePolicy func(store *tokenstore.Store, ctx context.Context, realm, recipient string, policy tokenstore.FederationPolicy, actor string) (tokenstore.FederationPolicy, tokenstore.Recipient, error)
-
-func (s *Scheme) newPolicy(ctx context.Context, recipient string, policy tokenstore.FederationPolicy, actor string, put storePolicy) (tokenstore.FederationPolicy, error) {
 	backend, err := s.open(ctx)
 	if err != nil {
 		return tokenstore.FederationPolicy{}, err
@@ -119,7 +105,7 @@ func (s *Scheme) newPolicy(ctx context.Context, recipient string, policy tokenst
 	}
 	policy.ID = secret.NewID(federationIDPrefix)
 	policy.Name = cmp.Or(policy.Name, policy.ID)
-	stored, _, err := put(backend.Store, ctx, s.config.Realm, recipient, policy, actor)
+	stored, _, err := backend.Store.AddFederationPolicy(ctx, s.config.Realm, recipient, policy, actor)
 	if err != nil {
 		return tokenstore.FederationPolicy{}, err
 	}

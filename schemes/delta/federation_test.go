@@ -97,15 +97,11 @@ func TestFederatedTokenStopsAtOnce(t *testing.T) {
 		"key removed":    {func(_ *site, p *provider) { p.publish(t, newKey(t, "k2")); p.refresh() }, 401, toStrangers},
 		"key exchanged":  {func(_ *site, p *provider) { p.publish(t, newKey(t, "k1")); p.refresh() }, 401, toStrangers},
 		"policy dropped": {func(s *site, _ *provider) { must(t, s.DeleteFederation(t.Context(), "acme", "p", "test")) }, 401, toStrangers},
-		"policy of another audience": {func(s *site, p *provider) {
-			policy := p.policy()
-			policy.Audiences = []string{"other"}
-			s.put("acme", policy)
+		"policy of another audience": {func(s *site, _ *provider) {
+			s.changePolicy("acme", func(policy *tokenstore.FederationPolicy) { policy.Audiences = []string{"other"} })
 		}, 401, toStrangers},
-		"policy of another subject": {func(s *site, p *provider) {
-			policy := p.policy()
-			policy.Subject = "other"
-			s.put("acme", policy)
+		"policy of another subject": {func(s *site, _ *provider) {
+			s.changePolicy("acme", func(policy *tokenstore.FederationPolicy) { policy.Subject = "other" })
 		}, 401, toStrangers},
 		"revoked": {func(s *site, _ *provider) {
 			_, err := s.backend.Store.Revoke(t.Context(), s.Realm(), "acme", "test")
@@ -219,7 +215,7 @@ func TestPoliciesOfAnotherRealmCountForNothing(t *testing.T) {
 	other.data(p.token(t, nil), "GET", "/shares").wantStatus(t, http.StatusUnauthorized)
 }
 
-func TestPutFederation(t *testing.T) {
+func TestAddFederation(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.provider("login.example.com")
@@ -252,7 +248,7 @@ func TestPutFederation(t *testing.T) {
 			policy := p.policy()
 			policy.Name = "another"
 			tt.change(&policy)
-			if _, err := s.PutFederation(t.Context(), tt.recipient, policy, "test"); !errors.Is(err, tt.want) {
+			if _, err := s.AddFederation(t.Context(), tt.recipient, policy, "test"); !errors.Is(err, tt.want) {
 				t.Errorf("error %v, want %v", err, tt.want)
 			}
 		})

@@ -67,7 +67,7 @@ func clientOf(w http.ResponseWriter, r *http.Request) (client, *schemes.Refusal)
 	if err != nil || mediaType != "application/x-www-form-urlencoded" || len(r.Header.Values("Content-Type")) != 1 {
 		return client{}, badExchange("Send a form: Content-Type: application/x-www-form-urlencoded.", err)
 	}
-	data, err := io.ReadAll(ownBody(w, r, maxForm))
+	data, err := io.ReadAll(schemes.OwnBody(w, r, maxForm))
 	if err != nil {
 		return client{}, badExchange("The body is too long, or was not received.", err)
 	}

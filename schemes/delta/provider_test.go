@@ -157,9 +157,22 @@ func (s *site) federated(name string, policy tokenstore.FederationPolicy, grants
 
 func (s *site) put(name string, policy tokenstore.FederationPolicy) tokenstore.FederationPolicy {
 	s.t.Helper()
-	stored, err := s.PutFederation(s.t.Context(), name, policy, "test")
+	stored, err := s.AddFederation(s.t.Context(), name, policy, "test")
 	must(s.t, err)
 	return stored
+}
+
+// changePolicy changes the policy p of a recipient.
+func (s *site) changePolicy(name string, change func(*tokenstore.FederationPolicy)) {
+	s.t.Helper()
+	recipient, err := s.backend.Store.Recipient(s.t.Context(), s.Realm(), name)
+	must(s.t, err)
+	policy, _ := recipient.Policy("p")
+	_, err = s.ChangeFederation(s.t.Context(), name, policy.ID, "test", func(p *tokenstore.FederationPolicy) error {
+		change(p)
+		return nil
+	})
+	must(s.t, err)
 }
 
 // policy accepts what token signs.

@@ -114,12 +114,12 @@ func slicesIn(t *testing.T, d tokenstore.Driver) {
 			return err
 		}
 		for _, slice := range [][]byte{key, value, message, gone} {
-			copy(slice, "XXXXXXX")
+			copy(slice, "~~~~~~~")
 		}
 		return wantAll(wantValue(txn, "key", "value"), wantMissing(txn, "gone"))
 	})
 	view(t, d, func(r tokenstore.Reader) error {
-		return wantAll(wantValue(r, "key", "value"), wantMissing(r, "gone"), wantMissing(r, "XXX"))
+		return wantAll(wantValue(r, "key", "value"), wantMissing(r, "gone"), wantMissing(r, "~~~"))
 	})
 	if got := feed(t, d, before, 10); len(got) != 1 || string(got[0].Messages[0]) != "message" {
 		t.Errorf("feed is %s, want the message as it was announced", render(got))

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/headers"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
@@ -55,11 +54,8 @@ func (c *call) ctx() context.Context {
 // actor is whom the audit names for a change.
 func (c *call) actor() string { return "admin " + c.Identity.Name }
 
-// Limits of a request.
-const (
-	maxBody  = 64 << 10 // bytes
-	bodyTime = 10 * time.Second
-)
+// maxBody is enough for any request, in bytes.
+const maxBody = 64 << 10
 
 // adminLimits bound the calls with one admin token, so that a script that runs away
 // leaves the gateway to the data calls. Terraform makes ten at a time.
@@ -180,9 +176,7 @@ func (a *API) readChange(w http.ResponseWriter, c *call) error {
 	if c.EarlyData {
 		return schemes.TooEarly()
 	}
-	// A writer without deadlines, as in a test, has no client that trickles.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
-	data, err := io.ReadAll(http.MaxBytesReader(w, c.Request.Body, maxBody))
+	data, err := io.ReadAll(schemes.OwnBody(w, c.Request, maxBody))
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
 		return err
 	}

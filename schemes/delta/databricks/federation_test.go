@@ -125,7 +125,7 @@ func TestPolicyMadeMeanwhileIsNotReplacedByOneOfItsName(t *testing.T) {
 // The keys of a former issuer would go on vouching for the new one.
 func TestChangeOfIssuerForgetsWhereTheKeysWere(t *testing.T) {
 	s := newFederated(t)
-	_, err := s.scheme.PutFederation(t.Context(), "acme", tokenstore.FederationPolicy{
+	_, err := s.scheme.AddFederation(t.Context(), "acme", tokenstore.FederationPolicy{
 		Name: "prod", Issuer: "https://login.example.com", JWKS: "https://login.example.com/keys",
 		Audiences: []string{"gatehouse"}, Subject: "prod-client",
 	}, "test")

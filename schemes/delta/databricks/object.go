@@ -1,11 +1,10 @@
 package databricks
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"strconv"
-	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/internal/strictjson"
 )
 
 // object is a JSON object of a request. Names are taken exactly, unlike a struct's;
@@ -19,42 +18,11 @@ type object struct {
 // parseObject reads one JSON object and nothing else. A name that occurs twice is
 // refused: readers differ in which they believe (RFC 8259 section 4).
 func parseObject(data []byte) (object, error) {
-	fields, ok := fieldsOf(data)
-	if !ok {
+	fields, err := strictjson.Fields(data)
+	if err != nil {
 		return object{}, invalid("Send one JSON object in UTF-8, in which no name occurs twice.")
 	}
 	return object{fields: fields}, nil
-}
-
-func fieldsOf(data []byte) (map[string]json.RawMessage, bool) {
-	if !utf8.Valid(data) {
-		return nil, false
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, false
-	}
-	fields := make(map[string]json.RawMessage)
-	for d.More() {
-		token, err := d.Token()
-		name, ok := token.(string)
-		if err != nil || !ok {
-			return nil, false
-		}
-		if _, twice := fields[name]; twice {
-			return nil, false
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, false
-		}
-		fields[name] = value
-	}
-	if _, err := d.Token(); err != nil { // the closing brace
-		return nil, false
-	}
-	_, err := d.Token()
-	return fields, err == io.EOF //nolint:errorlint // Token returns io.EOF itself
 }
 
 // raw is the value of a field, nil if it is absent.
@@ -125,8 +93,8 @@ func (o object) objects(name string) ([]object, error) {
 	}
 	objects := make([]object, len(items))
 	for i, item := range items {
-		fields, ok := fieldsOf(item)
-		if !ok {
+		fields, err := strictjson.Fields(item)
+		if err != nil {
 			return nil, invalid("%s%s must be a list of objects, in none of which a name occurs twice.", o.at, name)
 		}
 		objects[i] = object{o.at + name + "[" + strconv.Itoa(i) + "].", fields}
@@ -148,8 +116,8 @@ func (o object) object(name string) (inner object, present bool, err error) {
 	if value == nil {
 		return object{}, false, nil
 	}
-	fields, ok := fieldsOf(value)
-	if !ok {
+	fields, err := strictjson.Fields(value)
+	if err != nil {
 		return object{}, false, invalid("%s%s must be an object in which no name occurs twice.", o.at, name)
 	}
 	return object{o.at + name + ".", fields}, true, nil
