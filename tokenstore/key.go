@@ -31,6 +31,11 @@ const (
 	keyIssuer     = 'i' // realm, issuer                    -> Issuer
 	keyQuery      = 'q' // realm, digest of recipient, table and query -> queryBinding
 	keyClients    = 'c' // accessor, or id of a federation policy -> clientList
+
+	keyAccount     = 'o' // realm, id                       -> Account
+	keyAccountHost = 'h' // realm, host                     -> index: id of the account
+	keyAccountKeys = 'g' // realm, id of the account        -> AccountKeys
+	keyApplication = 'p' // realm, id                       -> Application
 )
 
 // index leads from one key to another record.

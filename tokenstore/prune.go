@@ -94,6 +94,13 @@ func (s *Store) pruneTokens(ctx context.Context) (int, error) {
 			return false, err
 		}
 		end := token.end(t.now, e)
+		if end == nil && token.Kind == FamilyToken {
+			end = token.Family.end(token)
+		}
+		// What was asked for with a family is good only while its record says so.
+		if token.Family.NeededUntil.After(t.now) {
+			return false, nil
+		}
 		keep := KeepEnded
 		if token.Kind == AccessToken {
 			keep = keepAccess

@@ -20,7 +20,7 @@ var ErrRecord = errors.New("stored record cannot be read")
 // went without saying before; so one struct reads all versions up to its own.
 // testdata/records.golden holds one of each.
 const (
-	versionToken     = 2 // 2: kind, imported, parent, maker
+	versionToken     = 3 // 2: kind, imported, parent, maker; 3: token families
 	versionIndex     = 1
 	versionRecipient = 2 // 2: authentication, end, networks, limits, federation, owner and properties
 	versionLink      = 2 // 2: maker
@@ -32,6 +32,10 @@ const (
 	versionIssuer    = 1
 	versionQuery     = 1
 	versionClients   = 1
+
+	versionAccount     = 1
+	versionAccountKeys = 1
+	versionApplication = 1
 )
 
 var (

@@ -47,7 +47,16 @@ func (s *Store) RevokeToken(ctx context.Context, accessor, actor string) (TokenI
 		if err != nil {
 			return err
 		}
-		if token.end(t.now, e) == nil {
+		switch {
+		case token.Kind == FamilyToken:
+			// One that expired may live on in what was asked for with it.
+			if token.RevokedAt.IsZero() {
+				err = t.revokeFamily(&token, digest, actor)
+			}
+			if err != nil {
+				return err
+			}
+		case token.end(t.now, e) == nil:
 			// Not found is the recipient of an access token, deleted since: its client
 			// secret has ended then, and it with it.
 			if err := t.revokeToken(&token, digest, actor); err != nil && !errors.Is(err, ErrNotFound) {

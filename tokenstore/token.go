@@ -24,6 +24,9 @@ const (
 	// AccessToken is what the token endpoint issues. It ends with its client
 	// secret at the latest.
 	AccessToken
+	// FamilyToken stands for all tokens of one family: those that were signed for one
+	// sign-in, or for one application (family.go).
+	FamilyToken
 )
 
 // String returns the kind in a word or two.
@@ -35,6 +38,8 @@ func (k TokenKind) String() string {
 		return "client secret"
 	case AccessToken:
 		return "access token"
+	case FamilyToken:
+		return "token family"
 	default:
 		return "unknown kind"
 	}
@@ -45,7 +50,7 @@ func (k TokenKind) String() string {
 type Token struct {
 	Accessor string `cbor:"1,keyasint"`
 	Realm    string `cbor:"2,keyasint"`
-	Subject  string `cbor:"3,keyasint"` // id of the recipient
+	Subject  string `cbor:"3,keyasint"` // id of the recipient, or of the account
 	// CreatedAt is when its activation link was made, IssuedAt when it was minted.
 	CreatedAt time.Time `cbor:"4,keyasint"`
 	IssuedAt  time.Time `cbor:"5,keyasint"`
@@ -60,17 +65,21 @@ type Token struct {
 	// Imported says that the token was made elsewhere, so that several clients may
 	// be using it.
 	Imported bool `cbor:"11,keyasint,omitempty"`
-	// Parent is the digest of the client secret that an access token came from.
+	// Parent is the digest of the client secret that an access token came from, or of
+	// the family with which this one was asked for.
 	Parent []byte `cbor:"12,keyasint,omitempty"`
 	// CreatedBy is who made the token or its link, as the audit names actors.
 	CreatedBy string `cbor:"13,keyasint,omitempty"`
+	// Family is set for a token family, and for nothing else.
+	Family Family `cbor:"14,keyasint,omitzero"`
 }
 
 // whole tells whether a stored token is complete: one without its expiry would
 // never end, an access token without its client secret would outlive it.
 func (t Token) whole() bool {
 	return t.Accessor != "" && t.Realm != "" && t.Subject != "" && !t.ExpiresAt.IsZero() &&
-		t.Kind <= AccessToken && (t.Kind == AccessToken) == (len(t.Parent) > 0)
+		t.Kind <= FamilyToken && (t.Kind == FamilyToken) == t.Family.whole() &&
+		(t.Kind == FamilyToken || (t.Kind == AccessToken) == (len(t.Parent) > 0))
 }
 
 // EndReason is why a token is no longer valid.
@@ -81,6 +90,8 @@ const (
 	Expired EndReason = "expired"
 	Rotated EndReason = "rotated"
 	Revoked EndReason = "revoked"
+	// SignedOut ends a token family, but not what was asked for with it.
+	SignedOut EndReason = "signed out"
 )
 
 // EndedError says that a token was issued once and is no longer valid. Only who
@@ -231,6 +242,7 @@ type TokenInfo struct {
 	Status    string // "active", "rotated" (in its overlap), "expired" or "revoked"
 	EndedAt   time.Time
 	Recipient string // name; empty once the recipient is deleted
+	Account   string // host, of a token family; empty once the account is deleted
 	Use       Use
 }
 
@@ -253,6 +265,9 @@ func (t Token) status(now time.Time, e Epoch) (status string, at time.Time) {
 
 // tokenInfo completes what is known of a token.
 func (s *Store) tokenInfo(r Reader, token Token) (TokenInfo, error) {
+	if token.Kind == FamilyToken {
+		return s.familyInfo(r, token)
+	}
 	info := TokenInfo{Token: token}
 	e, err := epoch(r, token.Realm)
 	if err != nil {
