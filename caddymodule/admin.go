@@ -13,7 +13,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/internal/password"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -55,15 +57,30 @@ var adminRoutes = map[string]adminCall{
 	"POST /gatehouse/delta/{realm}/recipients/{name}/federation":            addFederation,
 	"DELETE /gatehouse/delta/{realm}/recipients/{name}/federation/{policy}": removeFederation,
 	importRoute: importRecipients,
-	"POST /gatehouse/delta/{realm}/revoke-all":            revokeRealm,
-	"GET /gatehouse/delta/{realm}/admins":                 listAdmins,
-	"POST /gatehouse/delta/{realm}/admins":                createAdmin,
-	"POST /gatehouse/delta/{realm}/admins/{admin}/revoke": revokeAdmin,
-	"GET /gatehouse/tokens":                               listTokens,
-	"GET /gatehouse/tokens/{accessor}":                    showToken,
-	"POST /gatehouse/tokens/{accessor}/revoke":            revokeToken,
-	"GET /gatehouse/audit":                                listAudit,
-	"GET /gatehouse/openapi.json":                         showDescription,
+	"POST /gatehouse/delta/{realm}/revoke-all":                                revokeRealm,
+	"GET /gatehouse/delta/{realm}/admins":                                     listAdmins,
+	"POST /gatehouse/delta/{realm}/admins":                                    createAdmin,
+	"POST /gatehouse/delta/{realm}/admins/{admin}/revoke":                     revokeAdmin,
+	"GET /gatehouse/pda/{realm}/accounts":                                     listAccounts,
+	"POST /gatehouse/pda/{realm}/accounts":                                    createAccount,
+	"GET /gatehouse/pda/{realm}/accounts/{host}":                              showAccount,
+	"PATCH /gatehouse/pda/{realm}/accounts/{host}":                            updateAccount,
+	"DELETE /gatehouse/pda/{realm}/accounts/{host}":                           deleteAccount,
+	"POST /gatehouse/pda/{realm}/accounts/{host}/password":                    setAccountPassword,
+	"POST /gatehouse/pda/{realm}/accounts/{host}/revoke":                      revokeAccount,
+	"POST /gatehouse/pda/{realm}/accounts/{host}/rotate-key":                  rotateAccountKey,
+	"PATCH /gatehouse/pda/{realm}/accounts/{host}/applications/{application}": enrolApplication,
+	"GET /gatehouse/pda/{realm}/applications":                                 listApplications,
+	"POST /gatehouse/pda/{realm}/applications":                                addApplication,
+	"GET /gatehouse/pda/{realm}/applications/{application}":                   showApplication,
+	"PATCH /gatehouse/pda/{realm}/applications/{application}":                 updateApplication,
+	"DELETE /gatehouse/pda/{realm}/applications/{application}":                deleteApplication,
+	"POST /gatehouse/realms/{realm}/revoke-all":                               revokeAnyRealm,
+	"GET /gatehouse/tokens":                                                   listTokens,
+	"GET /gatehouse/tokens/{accessor}":                                        showToken,
+	"POST /gatehouse/tokens/{accessor}/revoke":                                revokeToken,
+	"GET /gatehouse/audit":                                                    listAudit,
+	"GET /gatehouse/openapi.json":                                             showDescription,
 }
 
 // maxBodies are the routes that take more than maxAdminBody, with how much.
@@ -122,6 +139,25 @@ func (a *AdminAPI) serve(call adminCall, maxBody int64) caddy.AdminHandler {
 	})
 }
 
+// schemeCall finds what a call on the realm that its path names needs, of the scheme of
+// that name.
+func schemeCall[S schemes.Scheme](app *App, r *http.Request, name string) (scheme S, store *tokenstore.Store, realm string, err error) {
+	realm = r.PathValue("realm")
+	found, err := app.scheme(name, realm)
+	if err != nil {
+		return scheme, nil, "", err
+	}
+	scheme, ok := found.(S)
+	if !ok {
+		return scheme, nil, "", fmt.Errorf("realm %s is served by %T", realm, found)
+	}
+	backend, err := app.open(r.Context())
+	if err != nil {
+		return scheme, nil, "", err
+	}
+	return scheme, backend.Store, realm, nil
+}
+
 // runningApp is the app of the configuration that runs now.
 func runningApp() (*App, error) {
 	app, err := caddy.ActiveContext().AppIfConfigured("gatehouse")
@@ -146,6 +182,8 @@ func (a *AdminAPI) errorOf(r *http.Request, err error) error {
 		status = http.StatusConflict
 	case errors.Is(err, tokenstore.ErrInvalid):
 		status = http.StatusBadRequest
+	case errors.Is(err, password.ErrBusy):
+		return adminError(http.StatusServiceUnavailable, errors.New("the gateway is busy with sign-ins, and nothing was done; try again"))
 	case errors.Is(err, tokenstore.ErrOutcomeUnknown):
 		return adminError(http.StatusInternalServerError, errors.New("it is not known whether the change was made; look before you try again"))
 	}
@@ -159,7 +197,14 @@ func (a *AdminAPI) errorOf(r *http.Request, err error) error {
 // missing says what a request looked for in vain.
 func missing(r *http.Request) error {
 	realm, name := r.PathValue("realm"), r.PathValue("name")
+	host, application := r.PathValue("host"), r.PathValue("application")
 	switch {
+	case host != "" && application != "":
+		return fmt.Errorf("realm %q has no account %q, or no application %q", realm, host, application)
+	case host != "":
+		return fmt.Errorf("realm %q has no account %q", realm, host)
+	case application != "":
+		return fmt.Errorf("realm %q has no application %q", realm, application)
 	case r.PathValue("policy") != "":
 		return fmt.Errorf("realm %q has no recipient %q with a federation policy %q", realm, name, r.PathValue("policy"))
 	case name != "":

@@ -23,20 +23,7 @@ const cannotRecall = "Pre-signed URLs and temporary credentials that the data se
 
 // recipientCall finds what a call on a realm's recipients needs.
 func recipientCall(app *App, r *http.Request) (*delta.Scheme, *tokenstore.Store, string, error) {
-	realm := r.PathValue("realm")
-	found, err := app.scheme(delta.Name, realm)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	scheme, ok := found.(*delta.Scheme)
-	if !ok {
-		return nil, nil, "", fmt.Errorf("realm %s is served by %T", realm, found)
-	}
-	backend, err := app.open(r.Context())
-	if err != nil {
-		return nil, nil, "", err
-	}
-	return scheme, backend.Store, realm, nil
+	return schemeCall[*delta.Scheme](app, r, delta.Name)
 }
 
 // recipientOrder is what a request says of a new recipient.
@@ -417,8 +404,5 @@ func revokeRealm(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := store.RevokeRealm(r.Context(), realm, actor(r)); err != nil {
-		return nil, err
-	}
-	return map[string]string{"revoked_realm": realm, "notice": cannotRecall}, nil
+	return revokeAll(r, store, realm)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -14,11 +15,11 @@ import (
 // tokenView is a token as the admin API shows it; its secret is not known.
 type tokenView struct {
 	ID        string     `json:"id"`
-	Status    string     `json:"status"` // "active", "rotated", "expired" or "revoked"
-	Kind      string     `json:"kind"`   // "bearer token", "client secret" or "access token"
+	Status    string     `json:"status"` // "active", "rotated", "expired", "revoked" or "signed out"
+	Kind      string     `json:"kind"`   // "bearer token", "client secret", "access token" or "token family"
 	Imported  bool       `json:"imported"`
 	Realm     string     `json:"realm"`
-	Recipient string     `json:"recipient"`
+	Recipient string     `json:"recipient"` // empty for a token family
 	CreatedAt time.Time  `json:"created_at"`
 	IssuedAt  time.Time  `json:"issued_at"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // none: never
@@ -26,13 +27,20 @@ type tokenView struct {
 	LastUsed  *time.Time `json:"last_used_at,omitempty"`
 	ClientIP  string     `json:"client_ip,omitempty"`
 	UserAgent string     `json:"user_agent,omitempty"`
-	Notice    string     `json:"notice,omitempty"`
+
+	// Of a token family.
+	Account     string `json:"account,omitempty"`     // the host
+	Scope       string `json:"scope,omitempty"`       // "owner", "validate" or "application"
+	Application string `json:"application,omitempty"` // whose tokens these are; none: the owner's
+
+	Notice string `json:"notice,omitempty"`
 }
 
 func viewToken(info tokenstore.TokenInfo) tokenView {
 	view := tokenView{
 		ID: info.Accessor, Status: info.Status, Realm: info.Realm, Recipient: info.Recipient,
 		Kind: info.Kind.String(), Imported: info.Imported, CreatedAt: info.CreatedAt, IssuedAt: info.IssuedAt,
+		Account: info.Account, Scope: string(info.Family.Scope), Application: info.Family.Application,
 		EndedAt: known(info.EndedAt), LastUsed: known(info.Use.At), ClientIP: info.Use.ClientIP, UserAgent: info.Use.UserAgent,
 	}
 	if !isEndless(&info.Token) {
@@ -80,7 +88,31 @@ func revokeToken(app *App, r *http.Request) (any, error) {
 	}
 	view := viewToken(info)
 	view.Notice = cannotRecall
+	if info.Kind == tokenstore.FamilyToken {
+		view.Notice = "What was asked for with these tokens has ended too. " + cannotRecallFiles
+	}
 	return view, nil
+}
+
+// revokeAnyRealm ends every token of a realm, of whatever scheme.
+func revokeAnyRealm(app *App, r *http.Request) (any, error) {
+	realm := r.PathValue("realm")
+	if names := app.realmNames(); !slices.Contains(names, realm) {
+		slices.Sort(names)
+		return nil, fmt.Errorf("%w; the realms are: %s", errUnknownRealm, strings.Join(slices.Compact(names), ", "))
+	}
+	backend, err := app.open(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return revokeAll(r, backend.Store, realm)
+}
+
+func revokeAll(r *http.Request, store *tokenstore.Store, realm string) (any, error) {
+	if err := store.RevokeRealm(r.Context(), realm, actor(r)); err != nil {
+		return nil, err
+	}
+	return map[string]string{"revoked_realm": realm, "notice": cannotRecall}, nil
 }
 
 // errLinkWaits says that an id is not a token's yet.

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,9 +47,10 @@ type App struct {
 	surveys *surveyor // nil before Start
 	letGo   func()    // of the issuers of its realms; nil before Start
 
-	mu     sync.Mutex
-	realms map[realmKey]*realmEntry
-	admins []*AdminSite
+	mu          sync.Mutex
+	realms      map[realmKey]*realmEntry
+	admins      []*AdminSite
+	permissions []*TLSPermission
 }
 
 // realmKey names a realm of one scheme.
@@ -101,7 +103,7 @@ func (a *App) Start() error {
 	if err := checkGates(a.ctx); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
-	if err := a.checkAdminSites(); err != nil {
+	if err := cmp.Or(a.checkAdminSites(), a.checkPermissions()); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	backend, err := a.open(context.Background())

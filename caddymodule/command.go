@@ -19,10 +19,10 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
-		Usage: "recipient|token|admin|import …",
-		Short: "Manages the recipients and tokens of a running gateway",
+		Usage: "recipient|account|application|token|admin|import …",
+		Short: "Manages the recipients, accounts and tokens of a running gateway",
 		Long: `
-Manages the recipients and tokens of a running gateway, over Caddy's admin
+Manages the recipients, accounts and tokens of a running gateway, over Caddy's admin
 endpoint: the server must be running, and its store stays where it is.
 
 Commands print tables for people, and JSON with --json. Keys are printed once, where
@@ -37,7 +37,7 @@ they are made; a link until it is used.`,
 			flags.BoolVar(&c.json, "json", false, "Print JSON")
 			cmd.SilenceUsage = true
 			cmd.SetFlagErrorFunc(flagError)
-			cmd.AddCommand(recipientCommand(c), tokenCommand(c), adminCommand(c), importCommand(c))
+			cmd.AddCommand(recipientCommand(c), accountCommand(c), applicationCommand(c), tokenCommand(c), adminCommand(c), importCommand(c))
 		},
 	})
 }

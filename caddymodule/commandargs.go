@@ -10,15 +10,18 @@ import (
 )
 
 // oneName takes one argument, the name of something.
-func oneName(what string) cobra.PositionalArgs {
+func oneName(what string) cobra.PositionalArgs { return oneArgument(what, "NAME") }
+
+// oneArgument takes one argument, which help calls as said.
+func oneArgument(what, called string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch len(args) {
 		case 0:
-			return fmt.Errorf("which %s? %s NAME", what, cmd.CommandPath())
+			return fmt.Errorf("which %s? %s %s", what, cmd.CommandPath(), called)
 		case 1:
 			return nil
 		default:
-			return fmt.Errorf("one NAME is expected, and there are %d: %s", len(args), strings.Join(args, " "))
+			return fmt.Errorf("one %s is expected, and there are %d: %s", called, len(args), strings.Join(args, " "))
 		}
 	}
 }

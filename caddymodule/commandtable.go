@@ -67,17 +67,39 @@ func orDash(s string) string {
 
 func tokenTable(all []tokenView) func(io.Writer) {
 	return func(out io.Writer) {
-		table(out, "TOKEN\tKIND\tSTATUS\tRECIPIENT\tISSUED\tEXPIRES\tLAST USED\tCLIENT\tUSER AGENT", func(row func(...string)) {
+		table(out, "TOKEN\tKIND\tSTATUS\tHOLDER\tISSUED\tEXPIRES\tLAST USED\tCLIENT\tUSER AGENT", func(row func(...string)) {
 			for _, t := range all {
-				row(t.ID, kindOf(t.Kind, t.Imported), t.Status, orDash(t.Recipient), when(t.IssuedAt), t.expires(), whenKnown(t.LastUsed), orDash(t.ClientIP), orDash(t.UserAgent))
+				row(t.ID, t.kind(), t.Status, orDash(t.holder()), when(t.IssuedAt), t.expires(), whenKnown(t.LastUsed), orDash(t.ClientIP), orDash(t.UserAgent))
 			}
 		})
 	}
 }
 
-// expires is when a token ends by itself; one that was revoked does so no more.
+// kind is the kind of a token in words; of a family, what its tokens are good for.
+func (v tokenView) kind() string {
+	if v.Scope != "" {
+		return v.Scope + " tokens"
+	}
+	return kindOf(v.Kind, v.Imported)
+}
+
+// holder is whose a token is; of a family, the account and, if it is an application's,
+// that.
+func (v tokenView) holder() string {
+	switch {
+	case v.Account == "":
+		return v.Recipient
+	case v.Application != "":
+		return v.Application + " at " + v.Account
+	default:
+		return v.Account
+	}
+}
+
+// expires is when a token ends by itself; one that was revoked or signed out does so no
+// more.
 func (v tokenView) expires() string {
-	if v.Status == string(tokenstore.Revoked) {
+	if v.Status == string(tokenstore.Revoked) || v.Status == string(tokenstore.SignedOut) {
 		return "-"
 	}
 	return whenEnds(v.ExpiresAt)

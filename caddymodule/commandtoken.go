@@ -57,7 +57,7 @@ func tokenCommand(c *client) *cobra.Command {
 		Use: "revoke-all", Short: "End every token and pending link of a realm at once", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var answer notice
-			if err := c.call(http.MethodPost, "/gatehouse/delta/"+url.PathEscape(realm)+"/revoke-all", nil, &answer); err != nil {
+			if err := c.call(http.MethodPost, "/gatehouse/realms/"+url.PathEscape(realm)+"/revoke-all", nil, &answer); err != nil {
 				return err
 			}
 			return c.print(cmd, answer, answer.writeTo)

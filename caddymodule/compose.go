@@ -130,20 +130,25 @@ func (r *reading) read(rawQuery string) (schemes.Recorded, error) {
 	if rec.status == 0 {
 		rec.status = http.StatusOK
 	}
-	encoded := compressed(rec.header)
-	if rec.status == http.StatusOK {
+	encoded, whole := compressed(rec.header), r.whole(rec.status)
+	if whole {
 		rec.header = r.withoutHints(rec.header)
 	}
 	if refusal := r.scheme.Answer(&r.call, rec.status, rec.header); refusal != nil {
 		return schemes.Recorded{}, refusal
 	}
 	switch {
-	case rec.status == http.StatusSwitchingProtocols, rec.status >= 200 && rec.status < 400 && rec.status != http.StatusOK:
+	case rec.status == http.StatusSwitchingProtocols, rec.status >= 200 && rec.status < 400 && !whole:
 		return schemes.Recorded{}, unfit(errors.New("a listing was answered with status " + strconv.Itoa(rec.status)))
-	case rec.status == http.StatusOK && encoded:
+	case whole && encoded:
 		return schemes.Recorded{}, unfit(errors.New("a listing was compressed unasked"))
 	}
 	return schemes.Recorded{Status: rec.status, Header: rec.header, Body: rec.body.Bytes()}, nil
+}
+
+// whole tells whether a status says that the body is the whole answer to the call.
+func (r *reading) whole(status int) bool {
+	return status == http.StatusOK || status == http.StatusCreated && r.call.Request.Method == http.MethodPost
 }
 
 // withoutHints is what goes with an answer that is composed, of the headers that came:

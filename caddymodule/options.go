@@ -1,13 +1,16 @@
 package caddymodule
 
 import (
+	"math"
+	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
 )
 
-// options reads the options of one block that have a value or none, each at most once.
+// options reads the options of one block, each at most once.
 type options struct {
 	tokens *caddyfile.Dispenser
 	seen   map[string]bool
@@ -31,6 +34,21 @@ func (o *options) text(value *string) error {
 	if o.tokens.NextArg() {
 		return o.tokens.Errf("option %s takes one value", name)
 	}
+	return nil
+}
+
+// texts takes one or more arguments.
+func (o *options) texts(values *[]string) error {
+	name := o.tokens.Val()
+	if o.seen[name] {
+		return o.tokens.Errf("option %s is given twice; write all its values on one line", name)
+	}
+	o.seen[name] = true
+	arguments := o.tokens.RemainingArgs()
+	if len(arguments) == 0 || slices.Contains(arguments, "") {
+		return o.tokens.Errf("option %s needs a value", name)
+	}
+	*values = arguments
 	return nil
 }
 
@@ -73,6 +91,21 @@ func (o *options) number(value *int) error {
 		return o.tokens.Errf("option %s: %q is not a whole number above zero", name, text)
 	}
 	*value = n
+	return nil
+}
+
+// size takes a number of bytes, such as 4MiB.
+func (o *options) size(value *int64) error {
+	name := o.tokens.Val()
+	var text string
+	if err := o.text(&text); err != nil {
+		return err
+	}
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n < 1 || n > math.MaxInt64 {
+		return o.tokens.Errf("option %s: %q is not a size such as 4MiB", name, text)
+	}
+	*value = int64(n)
 	return nil
 }
 

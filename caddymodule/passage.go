@@ -44,6 +44,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	started := time.Now()
 	p := &passage{Gate: g, next: next, call: schemes.Call{Request: r}}
 	p.w = &statusWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, passage: p}
+	p.call.Writer = p.w
 	// Also when the proxy aborts a broken answer by a panic.
 	defer func() {
 		p.lease.Release()

@@ -84,7 +84,7 @@ func (p *pooledStore) open() (*schemes.Backend, error) {
 	store := tokenstore.New(driver, tokenstore.Options{})
 	backend := &schemes.Backend{
 		Store: store, Identities: schemes.NewIdentityCache(store, 0), Limiter: schemes.NewLimiter(0, nil),
-		Issuers: schemes.NewIssuers(store, pool, newProcessLog("gatehouse.issuer")),
+		Issuers: schemes.NewIssuers(store, pool, newProcessLog("gatehouse.issuer")), Parts: new(schemes.Parts),
 	}
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -110,6 +110,7 @@ func (p *pooledStore) Destruct() error {
 		return nil
 	}
 	p.stop()
+	p.backend.Parts.Close()
 	p.backend.Issuers.Close()
 	p.backend.Identities.Close()
 	return p.backend.Store.Close()

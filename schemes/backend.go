@@ -15,6 +15,8 @@ type Backend struct {
 	Issuers    *Issuers
 	// Sealer keeps what must be shown again, such as the code of a pending link.
 	Sealer *secret.Sealer
+	// Parts are what single schemes keep besides.
+	Parts *Parts
 }
 
 // Opener returns the backend, and opens it at the first call: a store is never

@@ -29,6 +29,10 @@ type Identity struct {
 	// Old says that the credential is one that an operator wants to see unused.
 	Old Oldness
 
+	// Session is what the scheme keeps of the credential's family between calls, safe for
+	// concurrent use; nil for schemes that keep nothing.
+	Session any
+
 	// Networks are where it may be used from; none: anywhere.
 	Networks []netip.Prefix
 	// Limits bound the subject's calls, of all its credentials together.

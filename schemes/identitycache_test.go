@@ -35,7 +35,7 @@ func held(t *testing.T, c *IdentityCache, tokens ...string) (known []string) {
 	bySubject := 0
 	for subj, first := range c.bySubj {
 		var elements []*list.Element
-		for element := first; element != nil; element = element.Value.(*cached).next {
+		for element := first; element != nil; element = element.Value.(*cached[CacheKey, *Identity]).next {
 			elements = append(elements, element)
 		}
 		bySubject += len(elements)

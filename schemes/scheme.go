@@ -15,6 +15,9 @@ import (
 type Call struct {
 	// Request has its URL in canonical form. Its headers are still the client's.
 	Request *http.Request
+	// Writer is for who must bound the time in which the request's body arrives
+	// (http.ResponseController). Only endpoints write to it.
+	Writer http.ResponseWriter
 	// Path is what is decided on, and what is forwarded.
 	Path canonpath.Path
 	// Host in its one spelling: lower case, no port, no trailing dot.
@@ -29,11 +32,17 @@ type Call struct {
 	Credential Credential
 	// Identity is who that turned out to be; nil for nobody.
 	Identity *Identity
+	// Renewed is a fresh credential that the scheme hands back with the answer; zero for
+	// schemes that renew none. Identify sets it.
+	Renewed Credential
 	// Decision is set once the rules were asked.
 	Decision policies.Decision
 	// Denial is why the scheme itself denies what the rules would allow, or that
 	// it could not find out. Decide sets it, for Denied.
 	Denial *Refusal
+	// State is what the scheme notes of the call for its later steps; nil for schemes that
+	// note nothing. A copy of the call shares it, so it is set once.
+	State any
 	// Action names what was done, for the audit line; empty if it has no name.
 	Action string
 }

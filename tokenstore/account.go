@@ -87,6 +87,9 @@ func (s *Store) CreateAccount(ctx context.Context, account Account, keys Account
 		if err := put(t, key, versionIndex, index{ID: account.ID}); err != nil {
 			return err
 		}
+		for i := range keys.Signing {
+			keys.Signing[i].CreatedAt = t.now
+		}
 		if err := t.putAccountKeys(account, keys); err != nil {
 			return err
 		}

@@ -47,6 +47,12 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 	if err := f.FlushUsage(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if err := errors.Join(
+		f.tryAccount("bob.example"), f.tryApplication("notes"),
+		f.trySignIn("bob.example", "bob"), f.tryAsk("bob.example", "bob", "notes", "notes of bob"),
+	); err != nil {
+		t.Fatal(err)
+	}
 	// A token that was issued after the mass revocation.
 	foreign := f.foreign("theirs")
 	foreign.IssuedAt = f.now().Add(time.Minute)
@@ -74,12 +80,41 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 		"create admin":   func() error { return f.tryAdmin("ann") },
 		"query":          func() error { _, err := f.QueryBound(t.Context(), realm, "id of acme", "a/b/c", "q1"); return err },
 		"clients":        func() error { _, err := f.Clients(t.Context(), "acme-second"); return err },
+		"family":         func() error { _, err := f.FamilyHolder(t.Context(), realm, familyOf("notes of bob")); return err },
+		"shown family":   func() error { _, err := f.TokenByAccessor(t.Context(), "notes of bob"); return err },
+		"sign in":        func() error { return f.trySignIn("bob.example", "another sign-in") },
+		"ask":            func() error { return f.tryAsk("bob.example", "bob", "notes", "another family") },
+		"sign out":       func() error { return f.SignOut(t.Context(), realm, familyOf("bob"), "tester") },
+		"revoke":         func() error { _, err := f.RevokeToken(t.Context(), "notes of bob", "tester"); return err },
+		"account":        func() error { _, _, _, err := f.AccountByHost(t.Context(), realm, "bob.example"); return err },
+		"accounts":       func() error { _, _, err := f.Accounts(t.Context(), realm, "", 10); return err },
+		"open":           func() error { return f.tryAccount("bob.example") },
+		"disable": func() error {
+			_, err := f.EnableAccount(t.Context(), realm, "bob.example", false, "tester")
+			return err
+		},
+		"close":        func() error { _, err := f.DeleteAccount(t.Context(), realm, "bob.example", "tester"); return err },
+		"application":  func() error { _, err := f.ApplicationByID(t.Context(), realm, "notes"); return err },
+		"applications": func() error { _, _, err := f.Applications(t.Context(), realm, "", 10); return err },
+		"add":          func() error { return f.tryApplication("notes") },
+		"set up": func() error {
+			_, _, err := f.Enrol(t.Context(), realm, "bob.example", "notes", true, "tester")
+			return err
+		},
+		"rotate key": func() error {
+			key := tokenstore.AccountKey{ID: "another", Public: []byte("public"), Sealed: []byte("sealed")}
+			_, _, err := f.RotateAccountKey(t.Context(), realm, "bob.example", key, time.Hour, "tester")
+			return err
+		},
 		"import": func() error {
 			_, _, _, err := f.ImportRecipients(t.Context(), []tokenstore.NewRecipient{imported("acme")}, "tester")
 			return err
 		},
 	}
-	changing := []string{"activate", "issue", "put policy", "create admin"} // what the others see
+	changing := []string{ // what the others see
+		"activate", "issue", "put policy", "create admin",
+		"sign in", "ask", "sign out", "revoke", "open", "disable", "close", "add", "set up", "rotate key",
+	}
 	for name, call := range calls {
 		if slices.Contains(changing, name) {
 			continue
@@ -90,8 +125,11 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 	}
 	// Which calls read a kind of record, by the first byte of its keys.
 	readers := map[byte][]string{
-		't': {"holder", "credentials", "by accessor", "tokens", "overviews", "access token", "client secret", "issue"},
-		'a': {"by accessor", "tokens"},
+		't': {
+			"holder", "credentials", "by accessor", "tokens", "overviews", "access token", "client secret", "issue",
+			"family", "shown family", "ask", "sign out", "revoke",
+		},
+		'a': {"by accessor", "tokens", "shown family", "revoke"},
 		'r': {
 			"holder", "link", "activate", "management key", "credentials", "list", "by accessor", "tokens", "overviews",
 			"access token", "client secret", "issue", "federated", "put policy", "import",
@@ -102,6 +140,7 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 		'e': {
 			"holder", "link", "activate", "credentials", "by accessor", "tokens", "overviews",
 			"access token", "client secret", "issue", "federated",
+			"family", "shown family", "sign in", "ask", "revoke",
 		},
 		'k': {"admin", "admins", "create admin"},
 		'b': {"admins", "create admin"},
@@ -109,6 +148,13 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 		'i': {"issuer", "issuers", "put policy"},
 		'q': {"query"},
 		'c': {"clients"},
+		'o': {
+			"family", "shown family", "tokens", "sign in", "ask", "sign out", "revoke",
+			"account", "accounts", "disable", "close", "set up", "rotate key",
+		},
+		'h': {"sign in", "ask", "account", "accounts", "open", "disable", "close", "set up", "rotate key"},
+		'g': {"account", "rotate key"},
+		'p': {"family", "ask", "application", "applications", "add", "set up"},
 		'j': {"audit"},
 	}
 	kinds := map[byte][]tokenstore.Entry{}
@@ -183,6 +229,9 @@ func TestDriverThatFailsIsNoAnswer(t *testing.T) {
 		"link":           func() error { _, err := f.Link(t.Context(), realm, codeOf("acme")); return err },
 		"management key": func() error { _, err := f.ManagementKeyHolder(t.Context(), realm, codeOf("x")); return err },
 		"recipient":      func() error { _, err := f.Recipient(t.Context(), realm, "acme"); return err },
+		"family":         func() error { _, err := f.FamilyHolder(t.Context(), realm, familyOf("bob")); return err },
+		"account":        func() error { _, _, _, err := f.AccountByHost(t.Context(), realm, "bob.example"); return err },
+		"application":    func() error { _, err := f.ApplicationByID(t.Context(), realm, "notes"); return err },
 		"prune":          func() error { _, err := f.Prune(t.Context()); return err },
 	} {
 		if err := call(); !errors.Is(err, failure) || errors.Is(err, tokenstore.ErrNotFound) {
@@ -214,6 +263,8 @@ func TestUnreadablePlaceOfASecretIsNotTheCallersFault(t *testing.T) {
 			_, err := f.CreateRecipient(f.t.Context(), tokenstore.NewRecipient{ID: "id", Realm: realm, Name: "zoo", Link: f.link("zoo")}, "tester")
 			return err
 		},
+		'h': func(f *fixture) error { return f.tryAccount("bob.example") },
+		'p': func(f *fixture) error { return f.tryApplication("notes") },
 		'm': func(f *fixture) error {
 			key := codeOf("key")
 			_, err := f.SetManagementKey(f.t.Context(), realm, "acme", &key, "tester")
@@ -224,7 +275,7 @@ func TestUnreadablePlaceOfASecretIsNotTheCallersFault(t *testing.T) {
 			driver := newMemory()
 			newFixture(t, driver).create("acme")
 			f := newFixture(t, wrapped{driver, func(txn tokenstore.Txn) tokenstore.Txn { return readFails{txn, kind} }})
-			if err := call(f); !errors.Is(err, errRead) || errors.Is(err, tokenstore.ErrInvalid) {
+			if err := call(f); !errors.Is(err, errRead) || errors.Is(err, tokenstore.ErrInvalid) || errors.Is(err, tokenstore.ErrExists) {
 				t.Errorf("got %v, want the error of the read", err)
 			}
 		})

@@ -200,3 +200,39 @@ func imported(name string) tokenstore.NewRecipient {
 		Imported: &tokenstore.ImportedToken{Accessor: name, Digest: tokenOf(name)},
 	}
 }
+
+func familyOf(name string) secret.Digest { return secret.DigestOf("family " + name) }
+
+// tryAccount creates the account of a host.
+func (f *fixture) tryAccount(host string) error {
+	_, err := f.CreateAccount(f.t.Context(), tokenstore.Account{
+		ID: "id of " + host, Realm: realm, Host: host, UserID: "6c796c29-fa9e-4678-9c0b-e48956f22bcc", Username: "owner", Password: "hash",
+	}, tokenstore.AccountKeys{
+		Signing: []tokenstore.AccountKey{{ID: "key", Public: []byte("public"), Sealed: []byte("sealed")}}, Crypter: []byte("crypter"),
+	}, "tester")
+	return err
+}
+
+func (f *fixture) tryApplication(id string) error {
+	_, err := f.AddApplication(f.t.Context(), tokenstore.Application{Realm: realm, ID: id, Version: "1.0.0"}, "tester")
+	return err
+}
+
+// trySignIn starts a family of a name on a new account's host.
+func (f *fixture) trySignIn(host, name string) error {
+	_, err := f.StartFamily(f.t.Context(), tokenstore.NewFamily{
+		Realm: realm, Host: host, Accessor: name, Digest: familyOf(name), Scope: tokenstore.OwnerScope, Lifetime: lifetime,
+		Account: "id of " + host,
+	}, "tester")
+	return err
+}
+
+// tryAsk starts a family of an application with another family.
+func (f *fixture) tryAsk(host, parent, application, name string) error {
+	digest := familyOf(parent)
+	_, err := f.StartFamily(f.t.Context(), tokenstore.NewFamily{
+		Realm: realm, Host: host, Accessor: name, Digest: familyOf(name), Scope: tokenstore.ApplicationScope, Application: application,
+		Lifetime: lifetime, Parent: &digest,
+	}, "tester")
+	return err
+}

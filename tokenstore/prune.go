@@ -97,8 +97,9 @@ func (s *Store) pruneTokens(ctx context.Context) (int, error) {
 		if end == nil && token.Kind == FamilyToken {
 			end = token.Family.end(token)
 		}
-		// What was asked for with a family is good only while its record says so.
-		if token.Family.NeededUntil.After(t.now) {
+		// What was asked for with a family is good only while its record says so; and
+		// while that is known itself, it must not seem revoked because this is gone.
+		if token.Family.NeededUntil.After(t.now.Add(-KeepEnded)) {
 			return false, nil
 		}
 		keep := KeepEnded

@@ -12,6 +12,7 @@ import (
 
 var announcementTests = []storeTest{
 	{"every change that ends or bounds something is announced", announcesAll},
+	{"every change of accounts, families and applications is announced", announcesAccounts},
 	{"what ends nothing is not announced", quiet},
 	{"a follower that was away too long forgets everything", awayTooLong},
 }
@@ -54,12 +55,8 @@ func (s *site) other(t *testing.T) (*tokenstore.Follower, *listener) {
 }
 
 func announcesAll(t *testing.T, s *site) {
-	near := &listener{}
-	defer s.Subscribe(near)()
-	follower, far := s.other(t)
 	s.create(t, home, "acme")
 	s.activate(t, home, "acme")
-	near.take()
 	change := func(fn func(*tokenstore.Recipient)) func() error {
 		return func() error {
 			_, err := s.ChangeRecipient(t.Context(), home, "acme", actor, "updateRecipient",
@@ -68,11 +65,7 @@ func announcesAll(t *testing.T, s *site) {
 		}
 	}
 	subject := []tokenstore.Topic{{Realm: home, Subject: "id of acme"}}
-	for _, test := range []struct {
-		name string
-		run  func() error
-		want []tokenstore.Topic
-	}{
+	s.wantAnnounced(t, []operation{
 		{"grants", change(func(r *tokenstore.Recipient) { r.Grants = []string{"sales"} }), subject},
 		{"disable", change(func(r *tokenstore.Recipient) { r.Disabled = true }), subject},
 		{"enable", change(func(r *tokenstore.Recipient) { r.Disabled = false }), subject},
@@ -90,7 +83,24 @@ func announcesAll(t *testing.T, s *site) {
 		}, subject},
 		{"delete", func() error { _, err := s.DeleteRecipient(t.Context(), home, "acme", actor); return err }, subject},
 		{"revoke realm", func() error { return s.RevokeRealm(t.Context(), home, actor) }, []tokenstore.Topic{{Realm: home}}},
-	} {
+	})
+}
+
+// operation is a change of a store, with the topics that it announces.
+type operation struct {
+	name string
+	run  func() error
+	want []tokenstore.Topic
+}
+
+// wantAnnounced runs operations in turn, and demands that subscribers here are told of
+// each before it answers, and those elsewhere by the feed.
+func (s *site) wantAnnounced(t *testing.T, operations []operation) {
+	t.Helper()
+	near := &listener{}
+	defer s.Subscribe(near)()
+	follower, far := s.other(t)
+	for _, test := range operations {
 		before, err := s.Revision(t.Context())
 		if err == nil {
 			err = test.run()
@@ -98,7 +108,7 @@ func announcesAll(t *testing.T, s *site) {
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
-		if !slices.ContainsFunc(near.at, func(at tokenstore.Revision) bool { return at > before }) {
+		if len(test.want) > 0 && !slices.ContainsFunc(near.at, func(at tokenstore.Revision) bool { return at > before }) {
 			t.Errorf("%s: told of revisions %d, the store was at %d before", test.name, near.at, before)
 		}
 		if got := near.take(); !slices.Equal(got, test.want) { // when the operation answers, not later
@@ -111,6 +121,56 @@ func announcesAll(t *testing.T, s *site) {
 			t.Errorf("%s: subscribers elsewhere are told %v, want %v", test.name, got, test.want)
 		}
 	}
+}
+
+func announcesAccounts(t *testing.T, s *site) {
+	account := s.openAccount(t, home, "bob.example")
+	s.addApplication(t, "notes")
+	s.mustSignIn(t, "bob.example", "bob")
+	s.mustSignIn(t, "bob.example", "phone")
+	subject, all := []tokenstore.Topic{{Realm: home, Subject: account.ID}}, []tokenstore.Topic{{Realm: home}}
+	changes := s.accountChanges("bob.example")
+	change := func(name string) func() error { return func() error { return changes[name](t.Context()) } }
+	ask := func() error {
+		_, _, err := s.tryAsk(t.Context(), "bob.example", "bob", "notes of bob", tokenstore.ApplicationScope)
+		return err
+	}
+	enrol := func(enabled bool) func() error {
+		return func() error {
+			_, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", enabled, actor)
+			return err
+		}
+	}
+	application := func(change func(*tokenstore.Application)) func() error {
+		return func() error {
+			_, err := s.ChangeApplication(t.Context(), home, "notes", actor, "updateApplication",
+				func(a *tokenstore.Application) error { change(a); return nil })
+			return err
+		}
+	}
+	s.wantAnnounced(t, []operation{
+		{"sign in", func() error { s.mustSignIn(t, "bob.example", "tablet"); return nil }, nil},
+		{"ask for a family", ask, nil},
+		{"set up", enrol(true), subject},
+		{"disable there", enrol(false), subject},
+		{"grants", application(func(a *tokenstore.Application) { a.Grants = nil }), all},
+		{"disable everywhere", func() error { _, err := s.EnableApplication(t.Context(), home, "notes", false, actor); return err }, all},
+		{"enable everywhere", func() error { _, err := s.EnableApplication(t.Context(), home, "notes", true, actor); return err }, all},
+		{"sign out", func() error { return s.SignOut(t.Context(), home, familyOf("phone"), actor) }, subject},
+		{"sign out again", func() error { return s.SignOut(t.Context(), home, familyOf("phone"), actor) }, nil},
+		{"revoke a family", func() error { _, err := s.RevokeToken(t.Context(), "bob", actor); return err }, subject},
+		{"revoke it again", func() error { _, err := s.RevokeToken(t.Context(), "bob", actor); return err }, nil},
+		{"password", change("password"), subject},
+		{"hash", change("hash"), subject},
+		{"key", change("key"), subject},
+		{"disable", change("disable"), subject},
+		{"enable", change("enable"), subject},
+		{"revoke", change("revoke"), subject},
+		{"delete the application", func() error { _, err := s.DeleteApplication(t.Context(), home, "notes", actor); return err }, all},
+		{"delete", change("delete"), subject},
+		{"revoke a family of nobody's", func() error { _, err := s.RevokeToken(t.Context(), "tablet", actor); return err }, subject},
+		{"create", func() error { s.openAccount(t, home, "bob.example"); return nil }, nil},
+	})
 }
 
 func quiet(t *testing.T, s *site) {

@@ -29,6 +29,9 @@ func RunStore(t *testing.T, f Factory) {
 		{"federation", federationTests},
 		{"policies", policyTests},
 		{"administration", adminTests},
+		{"accounts", accountTests},
+		{"applications", applicationTests},
+		{"families", familyTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {
@@ -37,6 +40,7 @@ func RunStore(t *testing.T, f Factory) {
 		})
 	}
 	t.Run("model", func(t *testing.T) { runStoreModel(t, f) })
+	t.Run("model of accounts", func(t *testing.T) { runHouseholdModel(t, f) })
 }
 
 // storeTest is one promise of the typed layer, tested on an empty store.

@@ -1,0 +1,171 @@
+package pda
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
+	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// family is what an identity keeps of its token: from it the next one is signed.
+type family struct {
+	session *session
+	digest  secret.Digest // of the tokens' constant id
+	host    string
+	claims  claims // of the presented token
+	keyID   string // that it was verified with
+	signer  string // key id of the account's signer
+}
+
+// familyOf returns what an identity keeps. Identities of this scheme all have one.
+func familyOf(id *schemes.Identity) *family { return id.Session.(*family) }
+
+// identify finds out whose token a call carries: its form, the key of the host's
+// account, its own times, and then the store.
+func (s *Scheme) identify(ctx context.Context, b *schemes.Backend, call *schemes.Call) (*schemes.Identity, error) {
+	text, now := call.Credential.Reveal(), b.Store.Now()
+	key := schemes.CacheKey{Scheme: Name, Realm: s.config.Realm, Host: call.Host, Digest: secret.DigestOf(text)}
+	if id := b.Identities.Get(key, now); id != nil {
+		return id, nil
+	}
+	token, err := parseToken(text)
+	if err != nil {
+		return nil, notAuthenticated(schemes.BadCredential, err)
+	}
+	account, err := s.accountOf(ctx, b, call.Host)
+	if errors.Is(err, errNoAccount) {
+		return nil, noAccount(err)
+	}
+	if err != nil {
+		return nil, schemes.Unavailable(err)
+	}
+	if err := token.verify(account.verifiers(now)); err != nil {
+		return nil, notAuthenticated(schemes.BadCredential, err)
+	}
+	if !token.claims.issuedBy(call.Host) {
+		return nil, notAuthenticated(schemes.BadCredential, errors.New("the token is another account's"))
+	}
+	if err := token.claims.check(now, s.config.Idle); err != nil {
+		return nil, notAuthenticated(schemes.EndedCredential, err)
+	}
+	id, revision, err := s.identifyFamily(ctx, b, account, token)
+	if err != nil {
+		return nil, err
+	}
+	b.Identities.Add(key, id, revision)
+	return id, nil
+}
+
+// identifyFamily asks the store for the family of a token that is genuine.
+func (s *Scheme) identifyFamily(ctx context.Context, b *schemes.Backend, account *account, token *unverified) (*schemes.Identity, tokenstore.Revision, error) {
+	digest := secret.DigestOf(token.claims.ID)
+	h, err := b.Store.FamilyHolder(ctx, s.config.Realm, digest)
+	var ended *tokenstore.EndedError
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return nil, 0, notAuthenticated(schemes.BadCredential, errors.New("no such token family"))
+	case errors.Is(err, tokenstore.ErrAccountDisabled):
+		return nil, 0, notAuthenticated(schemes.Disabled, err)
+	case errors.As(err, &ended):
+		return nil, 0, notAuthenticated(schemes.EndedCredential, err)
+	case err != nil:
+		return nil, 0, schemes.Unavailable(err)
+	case h.Account.ID != account.ID:
+		return nil, 0, notAuthenticated(schemes.BadCredential, errors.New("the token is another account's"))
+	}
+	id := &schemes.Identity{
+		Scheme: Name, Realm: s.config.Realm, Subject: h.Account.ID, Name: h.Account.Host, Accessor: h.Token.Accessor,
+		Expiry: sooner(sooner(token.claims.ends(s.config.Idle), h.Token.ExpiresAt.Add(time.Second)), account.until(token.signedBy)),
+		Session: &family{
+			session: partOf(b).sessionOf(h.Token.Accessor), digest: digest, host: h.Account.Host,
+			claims: token.claims, keyID: token.signedBy, signer: account.keys.Signer().ID,
+		},
+	}
+	id.Kind, id.Roles, id.Grants = standing(h)
+	return id, h.Revision, nil
+}
+
+// standing is what a family may do, by what the store says of it now: nothing of that
+// is taken from the token.
+func standing(h tokenstore.FamilyHolder) (kind string, roles []string, grants policies.Grants) {
+	switch h.Token.Family.Scope {
+	case tokenstore.OwnerScope:
+		return kindOwner, []string{kindOwner}, ownerGrants
+	case tokenstore.ValidateScope:
+		return kindService, nil, nil
+	}
+	enrolment, setUp := h.Account.Enrolment(h.Application)
+	switch {
+	case h.Application.ID == "" || h.Application.Disabled || setUp && !enrolment.DisabledAt.IsZero():
+		return kindDisabled, nil, nil
+	case !setUp:
+		return kindInactive, nil, nil
+	}
+	return kindApplication, h.Application.Grants, newGrants(h.Application.Grants)
+}
+
+// sooner is the earlier of two moments, of which zero never comes.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// renew returns the token that goes out with the answer to an identified call.
+func (s *Scheme) renew(ctx context.Context, b *schemes.Backend, id *schemes.Identity, presented string) (string, error) {
+	f := familyOf(id)
+	interval := s.config.RenewInterval
+	token, err := f.session.renew(ctx, renewal{
+		now: b.Store.Now, interval: interval, bound: 2 * interval,
+		presented: presented, presentedAt: f.claims.IssuedAt, presentedKey: f.keyID,
+		keyID: f.signer,
+		// Not the call's context: others may wait for the same signature.
+		sign:       func() (string, time.Time, error) { return s.resign(context.WithoutCancel(ctx), b, f) },
+		background: backgroundSignings.start,
+	})
+	if err != nil {
+		return "", schemes.Unavailable(err)
+	}
+	return token, nil
+}
+
+// resign signs a family's next token: the same but for the time of issue.
+func (s *Scheme) resign(ctx context.Context, b *schemes.Backend, f *family) (string, time.Time, error) {
+	account, err := s.accountOf(ctx, b, f.host)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	next := f.claims
+	next.IssuedAt = b.Store.Now()
+	text, err := account.sign(next)
+	return text, next.IssuedAt, err
+}
+
+// sign signs a token of the account.
+func (a *account) sign(c claims) (string, error) {
+	signer, err := a.signer()
+	if err != nil {
+		return "", err
+	}
+	return signer.sign(c, loginInfo{ProviderID: c.Issuer, ProviderKey: a.Username})
+}
+
+// issuerFor is what tokens of an account name as their issuer: where clients reach it,
+// since they take the address of their calls from there.
+func (a *account) issuerFor(r *http.Request) string {
+	if a.Address != "" {
+		return a.Address
+	}
+	_, port, err := net.SplitHostPort(r.Host)
+	if err != nil || port == "" || port == "80" || port == "443" {
+		return a.Host
+	}
+	return a.Host + ":" + port
+}

@@ -1,0 +1,163 @@
+package pda
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// serveValidate is GET /users/access_token/validate.
+func (s *Scheme) serveValidate(w http.ResponseWriter, call *schemes.Call) error {
+	return s.reply(w, call, message{"Authenticated"})
+}
+
+// serveSignOut ends the caller's own tokens; those of applications go on. There is no
+// such endpoint in the original.
+func (s *Scheme) serveSignOut(w http.ResponseWriter, call *schemes.Call) error {
+	ctx := call.Request.Context()
+	b, err := s.open(ctx)
+	if err != nil {
+		return schemes.Unavailable(err)
+	}
+	err = b.Store.SignOut(ctx, s.config.Realm, familyOf(call.Identity).digest, actorOf(call))
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		return schemes.Unavailable(err)
+	}
+	call.Renewed = schemes.Credential{}
+	w.Header().Set("Cache-Control", "no-store")
+	return s.reply(w, call, message{"Signed out"})
+}
+
+// serveAccessToken is GET /applications/{id}/access-token: a token for an application
+// in the body, the caller's own in the header.
+func (s *Scheme) serveAccessToken(w http.ResponseWriter, call *schemes.Call) error {
+	id, _ := call.Decision.Param("application")
+	account, b, application, err := s.applicationOf(call, id)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return unknownApplication(http.StatusNotFound, id)
+	}
+	if err != nil {
+		return err
+	}
+	parent := familyOf(call.Identity).digest
+	text, err := s.begin(call.Request.Context(), b, account, call, tokenstore.NewFamily{
+		Scope: tokenstore.ApplicationScope, Application: application.ID, Parent: &parent, CapByParent: s.config.CapApplications,
+	}, claims{Application: application.ID})
+	if err != nil {
+		return err
+	}
+	return s.reply(w, call, accessToken{text, account.UserID})
+}
+
+// serveServiceToken is GET /users/application_token?name=&resource=: a token that proves
+// to a service whose it is.
+func (s *Scheme) serveServiceToken(w http.ResponseWriter, call *schemes.Call) error {
+	query := call.Request.URL.Query()
+	if query.Get("name") == "" || query.Get("resource") == "" {
+		return badRequest("Name the service: ?name=…&resource=…", nil)
+	}
+	text, userID, err := s.serviceToken(call, query.Get("resource"))
+	if err != nil {
+		return err
+	}
+	return s.reply(w, call, accessToken{text, userID})
+}
+
+// maxResource bounds what a service token is for, in bytes.
+const maxResource = 1024
+
+func (s *Scheme) serviceToken(call *schemes.Call, resource string) (text, userID string, err error) {
+	if len(resource) > maxResource || strings.ContainsFunc(resource, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
+		return "", "", badRequest("The name of the resource is not acceptable.", nil)
+	}
+	account, err := s.accountFor(call)
+	if err != nil {
+		return "", "", err
+	}
+	b, err := s.open(call.Request.Context())
+	if err != nil {
+		return "", "", schemes.Unavailable(err)
+	}
+	parent := familyOf(call.Identity).digest
+	text, err = s.begin(call.Request.Context(), b, account, call, tokenstore.NewFamily{
+		Scope: tokenstore.ValidateScope, Parent: &parent, CapByParent: s.config.CapApplications,
+	}, claims{Resource: resource, Scope: string(tokenstore.ValidateScope)})
+	return text, account.UserID, err
+}
+
+// serveHatLogin is GET /control/v2/auth/hatlogin?name=&redirect=: where a browser is to
+// go with a token. It goes nowhere that the application is not registered with.
+func (s *Scheme) serveHatLogin(w http.ResponseWriter, call *schemes.Call) error {
+	query := call.Request.URL.Query()
+	name, redirect := query.Get("name"), query.Get("redirect")
+	_, _, application, err := s.applicationOf(call, name)
+	if errors.Is(err, tokenstore.ErrNotFound) || err == nil && !slices.Contains(application.RedirectURIs, redirect) {
+		return controllerRefusal(http.StatusBadRequest, schemes.Forbidden, "Bad Request", "The redirect URI is not registered for this application")
+	}
+	if err != nil {
+		return err
+	}
+	target, err := url.Parse(redirect)
+	if err != nil {
+		return badRequest("The redirect URI is not acceptable.", err)
+	}
+	text, _, err := s.serviceToken(call, redirect)
+	if err != nil {
+		return err
+	}
+	if target.RawQuery != "" {
+		target.RawQuery += "&"
+	}
+	target.RawQuery += "token=" + text
+	return s.reply(w, call, message{target.String()})
+}
+
+// servePublicKey is GET /publickey: the account's signer, in PEM.
+func (s *Scheme) servePublicKey(w http.ResponseWriter, call *schemes.Call) error {
+	account, err := s.accountFor(call)
+	if err != nil {
+		return err
+	}
+	text, err := publicPEM(account.publics[len(account.publics)-1].Key)
+	if err != nil {
+		return err
+	}
+	s.sendPublic(w, call, "text/plain; charset=utf-8", []byte(text))
+	return nil
+}
+
+// serveKeySet is GET /.well-known/jwks.json: all keys that tokens of the account may be
+// signed with.
+func (s *Scheme) serveKeySet(w http.ResponseWriter, call *schemes.Call) error {
+	account, err := s.accountFor(call)
+	if err != nil {
+		return err
+	}
+	b, err := s.open(call.Request.Context())
+	if err != nil {
+		return schemes.Unavailable(err)
+	}
+	body, err := jwks(account.verifiers(b.Store.Now()))
+	if err != nil {
+		return err
+	}
+	s.sendPublic(w, call, "application/json", body)
+	return nil
+}
+
+// keysAge lets nobody keep the keys of an account: a key that was given up must not be
+// believed for longer than tokens of it are good.
+const keysAge = "no-cache"
+
+func (s *Scheme) sendPublic(w http.ResponseWriter, call *schemes.Call, contentType string, body []byte) {
+	h := w.Header()
+	s.dress(call, http.StatusOK, h)
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", keysAge)
+	_, _ = w.Write(body) // the client is gone: nobody is left to tell
+}
