@@ -38,7 +38,7 @@ func (v accountView) writeTo(out io.Writer) {
 		line("state", v.State)
 		line("username", v.Username)
 		line("user id", v.UserID)
-		line("address", v.Address)
+		line("issuer", v.Address)
 		password := "set " + when(v.PasswordAt) + " UTC"
 		if v.PasswordKind == "bcrypt" {
 			password += ", as a bcrypt hash until the owner signs in"

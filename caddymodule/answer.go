@@ -65,6 +65,7 @@ func (p *passage) proxy(learn schemes.Learn) error {
 		p.call.Request.Header.Del("Accept-Encoding")
 	}
 	err := w.serve()
+	dropTokenTrailers(w.Header())
 	if err == nil && w.first.holding() {
 		err = w.release(true)
 	}
@@ -135,6 +136,7 @@ func (w *answerWriter) WriteHeader(status int) {
 		w.replace(refusal)
 		return
 	}
+	dropTokenTrailers(w.Header())
 	held, err := w.first.hold(status, w.Header())
 	switch {
 	case err != nil:
@@ -200,6 +202,27 @@ func dropTrailers(h http.Header) {
 	h.Del("Trailer")
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		return strings.HasPrefix(name, http.TrailerPrefix)
+	})
+}
+
+// tokenTrailer is a header of which schemes replace the server's own; as a trailer it
+// would come behind their back.
+const tokenTrailer = "X-Auth-Token"
+
+// dropTokenTrailers takes the server's own token out of the trailers, announced or not.
+// All other trailers pass.
+func dropTokenTrailers(h http.Header) {
+	announced := h["Trailer"]
+	delete(h, "Trailer")
+	for _, line := range announced {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); !strings.EqualFold(name, tokenTrailer) {
+				h.Add("Trailer", name)
+			}
+		}
+	}
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return strings.EqualFold(name, http.TrailerPrefix+tokenTrailer)
 	})
 }
 

@@ -266,6 +266,35 @@ func TestTrailersOfAStreamedAnswerPass(t *testing.T) {
 	}
 }
 
+// The server's own token never gets through: not behind the scheme's back either.
+func TestServersTokenIsNoTrailer(t *testing.T) {
+	for name, next := range map[string]func(http.ResponseWriter){
+		"announced": func(w http.ResponseWriter) {
+			w.Header().Set("Trailer", "x-auth-token, X-Sum")
+			_, _ = io.WriteString(w, "body")
+			w.Header().Set("X-Auth-Token", "the server's")
+			w.Header().Set("X-Sum", "1")
+		},
+		"not announced": func(w http.ResponseWriter) {
+			_, _ = io.WriteString(w, "body")
+			w.Header().Set(http.TrailerPrefix+"X-Auth-Token", "the server's")
+			w.Header().Set(http.TrailerPrefix+"X-Sum", "1")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			server := b.wire(t, func(w http.ResponseWriter, _ *http.Request) error {
+				next(w)
+				return nil
+			})
+			answer, _ := ask(t, server, nil)
+			if answer.Trailer.Get("X-Auth-Token") != "" || answer.Trailer.Get("X-Sum") != "1" {
+				t.Errorf("trailers %v", answer.Trailer)
+			}
+		})
+	}
+}
+
 // A WebSocket goes through WriteHeader(101) and then Hijack.
 func TestSwitchingProtocolsIsFinal(t *testing.T) {
 	b := newBench(t)

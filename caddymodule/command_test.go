@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,11 @@ import (
 //	fetch LINK-FILE PROFILE   follows the link in a file and keeps the answer
 //	shares PROFILE STATUS     lists the shares with a profile's token
 //	                          (SITE in it is the site's address)
+//	signin HOST NAME PASSWORD-FILE STATUS [TOKEN-FILE]
+//	                          signs an owner in at an account's host, and keeps the token
+//	calls HOST TOKEN-FILE TARGET STATUS
+//	                          sends a GET to an account's host; a token in the body of the
+//	                          answer is kept in the file issued
 //	keep FILE FIELD           keeps a field of the JSON in stdout as a file
 //	hides FILE…               fails if stdout, stderr or the server's log tell what a file holds
 func TestCommands(t *testing.T) {
@@ -34,6 +40,8 @@ func TestCommands(t *testing.T) {
 			"fetch":  fetch,
 			"shares": shares,
 			"keep":   keep,
+			"signin": signin,
+			"calls":  calls,
 			"hides":  hides,
 		},
 	})
@@ -68,6 +76,10 @@ http://second.example.com:%[4]s {
 	}
 	respond {"items":[]}
 }
+http://*.pda.example.com:%[4]s {
+	gatehouse pda
+	respond data
+}
 `
 
 // startServer runs the test binary as a server. It is ready when it has written the
@@ -95,6 +107,7 @@ func startServer(env *testscript.Env) error {
 	defer log.Close()
 	env.Setenv("ADMIN", admin)
 	env.Setenv("SITE", site)
+	env.Setenv("PEOPLE", "127.0.0.1:"+port)
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("UPSTREAM_TOKEN", "upstream-secret")
 
@@ -173,6 +186,45 @@ func shares(ts *testscript.TestScript, _ bool, args []string) {
 	defer answer.Body.Close()
 	if got := fmt.Sprint(answer.StatusCode); got != args[1] {
 		ts.Fatalf("the token gets %s, want %s", got, args[1])
+	}
+}
+
+// visit sends a GET to an account's host.
+func visit(ts *testscript.TestScript, host, target string, header http.Header) *http.Response {
+	r, err := http.NewRequest(http.MethodGet, "http://"+ts.Getenv("PEOPLE")+target, nil)
+	ts.Check(err)
+	r.Host, r.Header = host, header
+	answer, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	return answer
+}
+
+func signin(ts *testscript.TestScript, _ bool, args []string) {
+	host, name, password, status := args[0], args[1], strings.TrimRight(ts.ReadFile(args[2]), "\n"), args[3]
+	answer := visit(ts, host, "/users/access_token", http.Header{"Username": {url.QueryEscape(name)}, "Password": {url.QueryEscape(password)}})
+	defer answer.Body.Close()
+	if got := fmt.Sprint(answer.StatusCode); got != status {
+		ts.Fatalf("signing in gets %s, want %s", got, status)
+	}
+	if len(args) > 4 {
+		ts.Check(os.WriteFile(ts.MkAbs(args[4]), []byte(answer.Header.Get("X-Auth-Token")+"\n"), 0o600))
+	}
+}
+
+func calls(ts *testscript.TestScript, _ bool, args []string) {
+	host, token, target, status := args[0], strings.TrimSpace(ts.ReadFile(args[1])), args[2], args[3]
+	answer := visit(ts, host, target, http.Header{"X-Auth-Token": {token}})
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if got := fmt.Sprint(answer.StatusCode); got != status {
+		ts.Fatalf("%s gets %s %s, want %s", target, got, body, status)
+	}
+	var issued struct {
+		AccessToken string `json:"accessToken"`
+	}
+	if json.Unmarshal(body, &issued) == nil && issued.AccessToken != "" {
+		ts.Check(os.WriteFile(ts.MkAbs("issued"), []byte(issued.AccessToken+"\n"), 0o600))
 	}
 }
 

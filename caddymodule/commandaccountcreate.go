@@ -72,7 +72,8 @@ Without them, keys are made.`,
 	flags := cmd.Flags()
 	flags.StringVar(&username, "username", "", "What the owner signs in as. Default: the first label of the host")
 	flags.StringVar(&userID, "user-id", "", "The owner's UUID. Default: a new one")
-	flags.StringVar(&address, "address", "", "Host and port that tokens name as their issuer. Default: as the request says that they are issued for")
+	// Not --address, which is where the admin endpoint is.
+	flags.StringVar(&address, "issuer", "", "Host and port that tokens name as their issuer. Default: as the request says that they are issued for")
 	flags.StringVar(&passwordFile, "password-file", "", "A file with the owner's password; - is standard input")
 	flags.StringVar(&hashFile, "password-hash-file", "", "A file with the hash of the owner's password, in place of it")
 	flags.StringVar(&keyFile, "key-file", "", "A file with the account's signing key, RSA in PEM")

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
@@ -102,7 +103,8 @@ func TestCertificateIsObtainedInTheHandshakeOfAnAccountOnly(t *testing.T) {
 	}
 	g := startGatewayWith(t, onDemand("", addresses[0]))
 	shake := func(host string) error {
-		connection, err := tls.Dial("tcp", addresses[0], &tls.Config{ServerName: host, InsecureSkipVerify: true}) //nolint:gosec // a test's own authority
+		dialer := &net.Dialer{Timeout: time.Minute}
+		connection, err := tls.DialWithDialer(dialer, "tcp", addresses[0], &tls.Config{ServerName: host, InsecureSkipVerify: true}) //nolint:gosec // a test's own authority
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +14,16 @@ import (
 // startExample runs the shipped Caddyfile.example.
 func startExample(t *testing.T) *harness.Instance {
 	t.Helper()
-	return harness.Start(t, exampleCaddyfile(t), harness.Env{"DEMO": harness.Address(t)})
+	return harness.Start(t, exampleCaddyfile(t), exampleEnv(t, nil))
+}
+
+// exampleEnv is what exampleCaddyfile needs beside the harness's own, and more.
+func exampleEnv(t *testing.T, more harness.Env) harness.Env {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(harness.Address(t))
+	env := harness.Env{"DEMO": harness.Address(t), "PDA_PORT": port, "PDA_DEMO": harness.Address(t)}
+	maps.Copy(env, more)
+	return env
 }
 
 // exampleCaddyfile is Caddyfile.example; only ports and the place of its data are
@@ -30,6 +41,8 @@ func exampleCaddyfile(t *testing.T) string {
 		{"127.0.0.1:8080", "{$GATE}"},
 		{"http://:8080", "http://:{$GATE_PORT}"},
 		{"127.0.0.1:9001", "{$DEMO}"},
+		{"http://:8081", "http://:{$PDA_PORT}"},
+		{"127.0.0.1:9002", "{$PDA_DEMO}"},
 		{"bin/example/", "{$DIR}/"},
 		{"import examples/", "import {$ROOT}/examples/"},
 	} {

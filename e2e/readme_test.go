@@ -96,6 +96,8 @@ var readmeTests = map[string]func(*testing.T, block){
 	"import":         commands("", "2"),
 	"campaign":       commands("acme", "acme"),
 	"admins":         commands("", "ghk_"),
+
+	"personal-data-account": personalDataAccount,
 }
 
 func TestMarkedBlocksOfREADMEDoWhatTheySay(t *testing.T) {
@@ -238,5 +240,33 @@ func TestDocumentedCaddyfilesAreValid(t *testing.T) {
 	}
 	if checked < 3 {
 		t.Errorf("only %d Caddyfiles are documented; were the fences renamed?", checked)
+	}
+}
+
+// personalDataAccount goes from nothing to a record, and to a refusal, against
+// Caddyfile.example.
+func personalDataAccount(t *testing.T, b block) {
+	env := exampleEnv(t, nil)
+	g, dir := harness.Start(t, exampleCaddyfile(t), env), copyOfCheckout(t)
+	text := strings.ReplaceAll(b.text, "127.0.0.1:8081", "127.0.0.1:"+env["PDA_PORT"])
+	if text == b.text {
+		t.Fatalf("README.md:%d: the block calls no site of Caddyfile.example", b.line)
+	}
+	out, err := shell(t, g, dir, text)
+	if err != nil {
+		t.Fatalf("README.md:%d: %v\n%s", b.line, err, out)
+	}
+	for _, want := range []string{
+		"username  ann",                                   // the account
+		"namespace-read:notes",                            // the application
+		`"endpoint": "notes/diary"`,                       // the record
+		`{"error":"Forbidden","message":"Access Denied"}`, // the other namespace
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the commands do not print %s", want)
+		}
+	}
+	if strings.Contains(out, "Dentist") || t.Failed() {
+		t.Errorf("they print\n%s", out)
 	}
 }

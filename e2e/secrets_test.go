@@ -185,7 +185,7 @@ func startWithSecrets(t *testing.T, caddyfile string) *gateway {
 			harness.JSON(`{"items":[]}`)(w, r)
 		}
 	})
-	env := harness.Env{"UPSTREAM": up.Addr, "UPSTREAM_TOKEN": file}
+	env := exampleEnv(t, harness.Env{"UPSTREAM": up.Addr, "UPSTREAM_TOKEN": file})
 	return &gateway{Instance: harness.Start(t, caddyfile, env), upstream: up}
 }
 

@@ -61,7 +61,7 @@ type BackoffKey struct {
 // out who does not share a network with him.
 //
 // It is bounded: of the networks, of the accounts, and of the pairs of both, the
-// 50,000 that were last tried are counted (some 50 MB at the very most). To have his
+// 50,000 that were last tried are counted (some 60 MB at the very most). To have his
 // own count forgotten, an attacker must fail from 50,000 other networks: a refused
 // attempt adds nothing to what is counted, and keeps its own counts from being
 // forgotten; and one network can add five pairs before it must wait. Whoever has so
@@ -223,6 +223,7 @@ func forget(counts *simplelru.LRU[BackoffKey, *attempts], key BackoffKey) {
 
 // age forgets what is over: also attempts that nobody ended, which a panic can leave.
 func (a *attempts) age(now time.Duration) {
+	a.failed, a.begun = min(a.failed, now), min(a.begun, now) // if the clock was set back
 	if now-a.failed >= backoffForgets {
 		a.failures = 0
 	}

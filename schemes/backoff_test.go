@@ -114,6 +114,20 @@ func TestRefusedAttemptsDoNotProlongTheWait(t *testing.T) {
 	}
 }
 
+func TestClockThatIsSetBackKeepsNobodyWaitingForIt(t *testing.T) {
+	clock := new(stillClock)
+	b := schemes.NewBackoff(0, clock.now)
+	waits(b, clock, from(homeNetwork), true, 8)
+	clock.advance(-24 * time.Hour)
+	if wait, ok := b.Attempt(from(homeNetwork), true); ok || wait != 8*time.Second {
+		t.Fatalf("ok %t, wait %s", ok, wait)
+	}
+	clock.advance(8 * time.Second)
+	if _, ok := b.Attempt(from(homeNetwork), true); !ok {
+		t.Error("refused after the time that it was told to wait")
+	}
+}
+
 func TestWaitIsInWholeSeconds(t *testing.T) {
 	clock := new(stillClock)
 	b := schemes.NewBackoff(0, clock.now)

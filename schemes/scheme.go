@@ -43,6 +43,9 @@ type Call struct {
 	// State is what the scheme notes of the call for its later steps; nil for schemes that
 	// note nothing. A copy of the call shares it, so it is set once.
 	State any
+	// Origin is the header of that name, for the answer, where Forward takes it out of the
+	// request.
+	Origin []string
 	// Action names what was done, for the audit line; empty if it has no name.
 	Action string
 }

@@ -325,8 +325,12 @@ func (a *Account) signedIn(network string) bool {
 	return true
 }
 
-func accountKey(realm, id string) []byte     { return append(realmPrefix(keyAccount, realm), id...) }
-func accountKeysKey(realm, id string) []byte { return append(realmPrefix(keyAccountKeys, realm), id...) }
+func accountKey(realm, id string) []byte { return append(realmPrefix(keyAccount, realm), id...) }
+
+func accountKeysKey(realm, id string) []byte {
+	return append(realmPrefix(keyAccountKeys, realm), id...)
+}
+
 func accountHostKey(realm, host string) []byte {
 	return append(realmPrefix(keyAccountHost, realm), host...)
 }

@@ -287,4 +287,6 @@ func (t *transaction) auditApplication(application Application, actor, action st
 	return t.audit(AuditEntry{Actor: actor, Action: action, Realm: application.Realm, Name: application.ID})
 }
 
-func applicationKey(realm, id string) []byte { return append(realmPrefix(keyApplication, realm), id...) }
+func applicationKey(realm, id string) []byte {
+	return append(realmPrefix(keyApplication, realm), id...)
+}

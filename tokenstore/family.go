@@ -242,7 +242,9 @@ func familyOf(r Reader, realm string, digest secret.Digest, now time.Time) (fami
 	if err != nil {
 		return h, err
 	}
-	if end := h.Token.end(now, e); end != nil {
+	// Tokens tell their end in whole seconds, of which the last is still good: so it is
+	// with those that are remembered.
+	if end := h.Token.end(now.Add(-time.Second), e); end != nil {
 		return h, end
 	}
 	if end := h.Token.Family.end(h.Token); end != nil {

@@ -57,8 +57,8 @@ type Options struct {
 // Hasher hashes and verifies passwords, a few at a time. A hash takes some tens of
 // milliseconds of one processor and cannot be interrupted. The slots leave half of the
 // processors to everything else, so that sign-ins, however many, do not starve the
-// calls that are proxied; Go's scheduler shares the other half every 10 ms. All work
-// is done in the goroutine of the caller. All methods may be called concurrently.
+// calls that are proxied. On a single processor they share it, in turns of 10 ms, and
+// every call waits for some of those. All work is done in the goroutine of the caller. All methods may be called concurrently.
 type Hasher struct {
 	params Params
 	slots  *slots

@@ -163,12 +163,15 @@ var access = []struct{ method, path, callers string }{
 	{"GET", "/api/v2.6/she/feed/a/b", ownerOrLike},
 	{"GET", "/api/v2.6/she/static/a", ownerOrLike},
 	{"GET", "/api/v2.6/she/static/A", missing},
+	{"GET", "/api/v2.6/she/feed/", missing},
+	{"GET", "/api/v2.6/she/static/", missing},
 
 	// Applications' servers.
 	{"GET", "/api/v2.6/applications/friend/proxy/a/B.c", notesOrLike},
 	{"POST", "/api/v2.6/applications/friend/proxy/a", notesOrLike},
 	{"DELETE", "/api/v2.6/applications/other/proxy/a", ownerOrLike},
 	{"TRACE", "/api/v2.6/applications/friend/proxy/a", missing},
+	{"GET", "/api/v2.6/applications/friend/proxy/", missing},
 
 	// The system.
 	{"GET", "/api/v2.6/system/status", platforms},
@@ -184,6 +187,7 @@ var access = []struct{ method, path, callers string }{
 	{"POST", "/api/v2.6/contract-data/create/notes/x", nobodyAtAll},
 	{"PUT", "/api/v2.6/contract-data/update/notes", nobodyAtAll},
 	{"PUT", "/api/v2.6/contract-data/update/No", missing},
+	{"POST", "/api/v2.6/contract-data/read/notes/", missing},
 
 	// Users of the server behind.
 	{"GET", "/users/user", platforms},
@@ -358,5 +362,24 @@ func TestLinksOfOtherSitesChangeNothing(t *testing.T) {
 	}
 	if furtherDenial(question{pattern: api + "/data/{namespace}/{endpoint...}", identity: owner, crossSite: true}) != nil {
 		t.Error("reading data is refused to a browser on another site, which cannot read the answer anyway")
+	}
+}
+
+func TestContractsAreNobodysUnlessLeft(t *testing.T) {
+	t.Parallel()
+	pattern := api + "/contract-data/read/{namespace}/{endpoint...}"
+	for _, caller := range callers {
+		if furtherDenial(question{pattern: pattern, identity: caller.identity}) == nil {
+			t.Errorf("%s may call with a token that nobody checked", caller.name)
+		}
+	}
+}
+
+func TestOnlyApplicationsThatAreSetUpActAsTheOwner(t *testing.T) {
+	t.Parallel()
+	for _, caller := range callers {
+		if got, want := actsAsOwner(caller.identity), caller.name == "owner" || caller.name == "like the owner"; got != want {
+			t.Errorf("%s: %v", caller.name, got)
+		}
 	}
 }

@@ -51,6 +51,9 @@ func (s *Scheme) CreateAccount(ctx context.Context, order AccountOrder, actor st
 	if err != nil {
 		return tokenstore.Account{}, err
 	}
+	if s.config.UpstreamToken && order.Key == nil {
+		return tokenstore.Account{}, fmt.Errorf("%w: the server behind this site checks tokens itself (upstream token): give its signing key and its crypter key", tokenstore.ErrInvalid)
+	}
 	label, _, _ := strings.Cut(order.Host, ".")
 	account := tokenstore.Account{
 		ID: secret.NewID(tokenstore.AccountIDPrefix), Realm: s.config.Realm, Host: order.Host, Address: order.Address,

@@ -51,7 +51,8 @@ func isJTI(s string) bool {
 }
 
 // whole tells whether the claims are those that a token must have: it is an owner's or
-// service's, or an application's, and never both.
+// service's, or an application's, and never both; its times lie between 1970, which some
+// libraries take for no limit, and the year 9999.
 func (c claims) whole() bool {
 	if !isJTI(c.ID) || c.Issuer == "" || !isMoment(c.IssuedAt.Unix()) || !isMoment(c.Expires.Unix()) {
 		return false

@@ -118,6 +118,9 @@ func (s *Scheme) shareWithOrigin(call *schemes.Call, header http.Header) {
 		header.Add("Vary", "Origin")
 	}
 	origin := call.Request.Header["Origin"]
+	if call.Origin != nil {
+		origin = call.Origin // it was not forwarded
+	}
 	if len(origin) != 1 || !slices.Contains(s.config.Origins, origin[0]) {
 		return
 	}

@@ -80,10 +80,14 @@ func noAccount(cause error) *schemes.Refusal {
 	return frameworkRefusal(http.StatusNotFound, schemes.Missing, "Not Found", "HAT unavailable", cause)
 }
 
-// noHandler is the refusal of a route that there is not.
+// errNoHandler is what the log says of noHandler: a path may hold what logs must not.
+var errNoHandler = errors.New("there is no such route")
+
+// noHandler is the refusal of a route that there is not. The caller gets its path back, as
+// from the original.
 func noHandler(call *schemes.Call) *schemes.Refusal {
 	return frameworkRefusal(http.StatusNotFound, schemes.Missing, "Handler Not Found",
-		"Request handler at "+call.Request.Method+":"+call.Path.String()+" does not exist", nil)
+		"Request handler at "+call.Request.Method+":"+call.Path.String()+" does not exist", errNoHandler)
 }
 
 // credentialsRequired is the refusal of a sign-in without a name or a password.

@@ -44,6 +44,9 @@ func TestBadGrants(t *testing.T) {
 			t.Errorf("%q grants something", bad)
 		}
 	}
+	if _, err := CheckGrants([]string{"namespace-read:*"}); err == nil || !strings.Contains(err.Error(), "a star would stand for nothing") {
+		t.Errorf("a star: %v", err)
+	}
 	if _, err := CheckGrants(make([]string, maxGrants+1)); !errors.Is(err, tokenstore.ErrInvalid) {
 		t.Errorf("too many: %v", err)
 	}

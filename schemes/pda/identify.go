@@ -154,7 +154,7 @@ func (a *account) sign(c claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return signer.sign(c, loginInfo{ProviderID: c.Issuer, ProviderKey: a.Username})
+	return signer.sign(c, loginInfo{ProviderID: a.Host, ProviderKey: a.Username})
 }
 
 // issuerFor is what tokens of an account name as their issuer: where clients reach it,

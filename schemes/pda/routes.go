@@ -105,26 +105,58 @@ func wellFormedOutside(segments []string) bool {
 	return true
 }
 
+// class is a set of characters that a segment may be made of.
+type class uint8
+
 const (
-	digits = "0123456789"
-	lower  = "abcdefghijklmnopqrstuvwxyz"
-	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	small       class = 1 << iota // digits, small letters and the hyphen
+	capitals                      // capital letters
+	hexadecimal                   // digits and a to f, in any case
 )
+
+// classes tells of each byte which sets it is in.
+var classes = func() (of [256]class) {
+	for c := range of {
+		switch b := byte(c); {
+		case '0' <= b && b <= '9':
+			of[c] = small | hexadecimal
+		case 'a' <= b && b <= 'f':
+			of[c] = small | hexadecimal
+		case 'g' <= b && b <= 'z', b == '-':
+			of[c] = small
+		case 'A' <= b && b <= 'F':
+			of[c] = capitals | hexadecimal
+		case 'G' <= b && b <= 'Z':
+			of[c] = capitals
+		}
+	}
+	return of
+}()
+
+// isMadeOf tells whether all of a text is in one of the sets.
+func isMadeOf(text string, of class) bool {
+	for i := range len(text) {
+		if classes[text[i]]&of == 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // isNamespace takes what the routes of the data API take.
 func isNamespace(text string) bool {
-	return text != "" && len(text) <= maxNamespace && strings.Trim(text, digits+lower+"-") == ""
+	return text != "" && len(text) <= maxNamespace && isMadeOf(text, small)
 }
 
 // isEndpoint takes the segments behind a namespace. None are well formed, and match no
 // route without the slash behind them.
 func isEndpoint(segments []string, slash bool) bool {
-	return (len(segments) > 0 || !slash) && !slices.ContainsFunc(segments, func(s string) bool { return strings.Trim(s, digits+lower+"-") != "" })
+	return (len(segments) > 0 || !slash) && !slices.ContainsFunc(segments, func(s string) bool { return !isMadeOf(s, small) })
 }
 
 // isID takes the id of an application, a bundle, a data debit.
 func isID(text string) bool {
-	return text != "" && len(text) <= maxID && strings.Trim(text, digits+lower+upper+"-") == ""
+	return text != "" && len(text) <= maxID && isMadeOf(text, small|capitals)
 }
 
 // isUUID takes one in its usual form, in any case.
@@ -134,7 +166,7 @@ func isUUID(text string) bool {
 		return false
 	}
 	for i, length := range [...]int{8, 4, 4, 4, 12} {
-		if len(parts[i]) != length || strings.Trim(parts[i], digits+"abcdefABCDEF") != "" {
+		if len(parts[i]) != length || !isMadeOf(parts[i], hexadecimal) {
 			return false
 		}
 	}

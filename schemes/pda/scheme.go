@@ -57,10 +57,10 @@ func (s *Scheme) Public(call *schemes.Call) schemes.Endpoint {
 	if isPreflight(call.Request) && s.answersBrowsers(call.Path) {
 		return s.servePreflight
 	}
-	decision := s.ask(call)
-	pattern := patternOf(decision)
-	if endpoint, ok := s.own[pattern]; ok && decision.Reason == policies.AllowedPublic && !looksAtCallers[pattern] {
-		return s.served(endpoint, decision)
+	// As of nobody, for now: which pattern matches does not depend on who calls.
+	call.Decision = s.ask(call)
+	if endpoint, ok := s.own[patternOf(call.Decision)]; ok && s.isAnonymous(call) {
+		return s.served(endpoint, call.Decision)
 	}
 	return nil
 }
@@ -102,10 +102,10 @@ func (s *Scheme) Credential(call *schemes.Call) (schemes.Credential, error) {
 	return schemes.Credential{}, nil
 }
 
-// isAnonymous tells whether a call goes on as nobody's, whatever it carries.
+// isAnonymous tells whether a call goes on as nobody's, whatever it carries. It goes by
+// what Public asked.
 func (s *Scheme) isAnonymous(call *schemes.Call) bool {
-	decision := s.ask(call)
-	return decision.Reason == policies.AllowedPublic && !looksAtCallers[patternOf(decision)]
+	return call.Decision.Reason == policies.AllowedPublic && !looksAtCallers[patternOf(call.Decision)]
 }
 
 // accountFor finds the account of a call's host.
@@ -144,9 +144,8 @@ func (s *Scheme) Identify(ctx context.Context, call *schemes.Call) (*schemes.Ide
 
 // Endpoint implements schemes.Scheme.
 func (s *Scheme) Endpoint(call *schemes.Call) schemes.Endpoint {
-	decision := s.ask(call)
-	endpoint, ok := s.own[patternOf(decision)]
-	if !ok || decision.Reason == policies.MethodNotAllowed {
+	endpoint, ok := s.own[patternOf(call.Decision)]
+	if !ok || call.Decision.Reason == policies.MethodNotAllowed {
 		return nil
 	}
 	return s.served(endpoint, s.Decide(call))
@@ -242,11 +241,9 @@ func (s *Scheme) Denied(call *schemes.Call) *schemes.Refusal {
 // Forward implements schemes.Scheme: the server behind gets no token and no password,
 // or, where it checks tokens itself, the account's own fresh one.
 func (s *Scheme) Forward(call *schemes.Call, out *http.Request) {
-	for _, name := range []string{
-		tokenField, "Authorization", "Proxy-Authorization", "Cookie", "X-Bbk-Auth-Token", "Token",
-		"Username", "Password", "Upgrade", "Origin",
-	} {
-		out.Header.Del(name)
+	call.Origin = out.Header["Origin"]
+	for _, name := range withheld {
+		delete(out.Header, name)
 	}
 	if carriesToken(out.Referer()) {
 		out.Header.Del("Referer")
@@ -264,6 +261,14 @@ func (s *Scheme) Forward(call *schemes.Call, out *http.Request) {
 	}
 }
 
+// withheld are the headers that the server behind never gets from a client, as net/http
+// spells them: credentials of any kind, and what would take the connection over. Origin is
+// the gate's to judge.
+var withheld = []string{
+	tokenField, "Authorization", "Proxy-Authorization", "Cookie", "X-Bbk-Auth-Token", "Token",
+	"Username", "Password", "Upgrade", "Origin",
+}
+
 // applicationHeader tells the server behind which application calls. Its prefix is the
 // gate's own: a client's is removed.
 const applicationHeader = headers.Prefix + "Application"
@@ -275,12 +280,16 @@ func (s *Scheme) Answer(call *schemes.Call, status int, header http.Header) *sch
 	return nil
 }
 
+// noStore goes with every fresh token. It has no room, so that whoever adds to it gets a
+// copy.
+var noStore = []string{"no-store"}
+
 // dress completes the headers of an answer, the gate's own or the server's.
 func (s *Scheme) dress(call *schemes.Call, status int, header http.Header) {
 	header.Del(tokenField)
 	if !call.Renewed.IsZero() && status != http.StatusUnauthorized {
 		header[tokenField] = []string{call.Renewed.Reveal()}
-		header["Cache-Control"] = []string{"no-store"}
+		header["Cache-Control"] = noStore
 	}
 	s.shareWithOrigin(call, header)
 }

@@ -100,14 +100,9 @@ func (s *Scheme) checkPassword(ctx context.Context, b *schemes.Backend, account 
 	if retryAfter, ok := p.signIns.Attempt(key, known); !ok {
 		return s.limited(retryAfter)
 	}
-	hash := account.Password
-	if subtle.ConstantTimeCompare([]byte(username), []byte(account.Username)) != 1 || len(plain) > maxCredential || account.Disabled {
-		hash = "" // as much work, for no right answer
-	}
-	if len(plain) > maxCredential {
-		plain = plain[:maxCredential]
-	}
-	ok, outdated, err := p.passwords.Verify(ctx, hash, plain, known)
+	isOwner := subtle.ConstantTimeCompare([]byte(username), []byte(account.Username)) == 1 && !account.Disabled && len(plain) <= maxCredential
+	// The work is that of the account's own hash, also for a name that is wrong.
+	ok, outdated, err := p.passwords.Verify(ctx, account.Password, plain[:min(len(plain), maxCredential)], known)
 	switch {
 	case errors.Is(err, password.ErrBusy):
 		p.signIns.Dropped(key)
@@ -115,7 +110,7 @@ func (s *Scheme) checkPassword(ctx context.Context, b *schemes.Backend, account 
 	case err != nil:
 		p.signIns.Dropped(key)
 		return schemes.Unavailable(err)
-	case !ok:
+	case !ok || !isOwner:
 		p.signIns.Failed(key)
 		return notAuthenticated(schemes.BadCredential, errors.New("wrong username or password"))
 	}

@@ -240,7 +240,11 @@ func (h *household) ask(e *estate, parent *kin, scope tokenstore.FamilyScope, ap
 	switch {
 	case e.disabled:
 		return tokenstore.ErrAccountDisabled
-	case parent.estate != e || !h.ended(parent).IsZero():
+	case !h.ended(parent).IsZero():
+		return tokenstore.ErrNotFound
+	case parent.estate.disabled:
+		return tokenstore.ErrAccountDisabled
+	case parent.estate != e:
 		return tokenstore.ErrNotFound
 	case depth > 4:
 		return tokenstore.ErrInvalid

@@ -19,6 +19,7 @@ type ledger struct {
 	passes   []*pass  // all that were ever made, oldest first
 	accesses []*access
 	audit    []time.Time
+	house    household // accounts, where the same store has them
 }
 
 type owner struct {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -62,6 +63,8 @@ func life(name string) []stage {
 		return clientLife(name)
 	case 'i':
 		return importedLifeOf(name)
+	case 'p':
+		return personalLife(name)
 	default:
 		return bearerLife(name)
 	}
@@ -130,6 +133,94 @@ func importedLifeOf(name string) []stage {
 		activateStage(name, name+"-own", tokenstore.BearerToken),
 		revokeTokenStage(name),
 		deleteStage(name),
+	}
+}
+
+// personalLife is that of a personal data account, whose realm, host and application have
+// its name.
+func personalLife(name string) []stage {
+	estateOf := func(l *ledger) *estate { return l.house.estate(name, name) }
+	ask := func(parent, family string) stage {
+		digest := familyOf(name + parent)
+		n := child(tokenstore.Account{Realm: name, Host: name}, &digest, name+family, tokenstore.ApplicationScope)
+		n.Application = name
+		return stage{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				_, err := s.StartFamily(ctx, n, actor)
+				return err
+			},
+			func(l *ledger) error {
+				return l.house.ask(estateOf(l), l.house.family(name+parent), n.Scope, name, n.Accessor, n.Lifetime, false)
+			},
+		}
+	}
+	signInFor := func(family string) stage {
+		return stage{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				account, _, _, err := s.AccountByHost(ctx, name, name)
+				if err == nil {
+					_, err = s.StartFamily(ctx, signIn(account, name+family), actor)
+				}
+				return err
+			},
+			func(l *ledger) error {
+				return l.house.signIn(estateOf(l), estateOf(l).ends, name+family, familyLife)
+			},
+		}
+	}
+	return []stage{
+		{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				_, err := s.CreateAccount(ctx, accountOf(name, name), keysOf(name), actor)
+				return err
+			},
+			func(l *ledger) error { return l.house.open(accountOf(name, name).ID, name, name) },
+		},
+		{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				_, err := s.AddApplication(ctx, applicationOf(name, name), actor)
+				return err
+			},
+			func(l *ledger) error { return l.house.add(name, name) },
+		},
+		signInFor("-first"),
+		ask("-first", "-child"),
+		ask("-child", "-grandchild"),
+		{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				_, _, err := s.Enrol(ctx, name, name, name, true, actor)
+				return err
+			},
+			func(l *ledger) error { return l.house.enrol(estateOf(l), l.house.program(name, name), true) },
+		},
+		{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				_, err := s.RevokeToken(ctx, name+"-child", actor)
+				return err
+			},
+			func(l *ledger) error { l.house.revoke(l.house.family(name + "-child")); return nil },
+		},
+		{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				_, err := s.SetPassword(ctx, name, name, "hash of another", nil, actor)
+				return err
+			},
+			func(l *ledger) error { l.house.endAll(estateOf(l)); return nil },
+		},
+		signInFor("-second"),
+		{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				return s.SignOut(ctx, name, familyOf(name+"-second"), actor)
+			},
+			func(l *ledger) error { l.house.leave(l.house.family(name + "-second")); return nil },
+		},
+		{
+			func(ctx context.Context, s *tokenstore.Store) error {
+				_, err := s.DeleteAccount(ctx, name, name, actor)
+				return err
+			},
+			func(l *ledger) error { l.house.remove(estateOf(l)); return nil },
+		},
 	}
 }
 
@@ -202,9 +293,9 @@ func deleteStage(name string) stage {
 
 // crashLives runs lives until an operation fails.
 func crashLives(s *tokenstore.Store, writer int, ack func(string)) error {
-	run := rand.Uint32() // the names of a former run are taken
-	for n := 0; ; n++ {
-		name := fmt.Sprintf("%c-%d-%x-%d", "bci"[n%3], writer, run, n)
+	run := rand.Uint32()           // the names of a former run are taken
+	for n := rand.IntN(4); ; n++ { // a run that is killed early has each kind of life, too
+		name := fmt.Sprintf("%c-%d-%x-%d", "bcip"[n%4], writer, run, n)
 		for i, stage := range life(name) {
 			if err := stage.store(context.Background(), s); err != nil {
 				return fmt.Errorf("stage %d of %s: %w", i, name, err)
@@ -243,7 +334,7 @@ func checkLives(t *testing.T, s *tokenstore.Store, acked []string) {
 		}
 	}
 	for name, stages := range reached {
-		l := &ledger{now: dawn}
+		l := &ledger{now: dawn, house: household{now: dawn}}
 		for i, stage := range life(name) {
 			if i == stages {
 				break
@@ -252,8 +343,8 @@ func checkLives(t *testing.T, s *tokenstore.Store, acked []string) {
 				t.Fatalf("stage %d: %v", i, err)
 			}
 		}
-		stands := l.differences(t.Context(), s)
-		if stands == nil && len(l.audit) == audited[name] {
+		stands := cmp.Or(l.differences(t.Context(), s), l.house.differences(t.Context(), s))
+		if stands == nil && len(l.audit)+len(l.house.audit) == audited[name] {
 			continue
 		}
 		if stages == len(life(name)) {
@@ -263,9 +354,10 @@ func checkLives(t *testing.T, s *tokenstore.Store, acked []string) {
 		if err := life(name)[stages].ledger(l); err != nil {
 			t.Fatalf("stage %d: %v", stages, err)
 		}
-		if err := l.differences(t.Context(), s); err != nil || len(l.audit) != audited[name] {
+		further := cmp.Or(l.differences(t.Context(), s), l.house.differences(t.Context(), s))
+		if further != nil || len(l.audit)+len(l.house.audit) != audited[name] {
 			t.Errorf("%s is neither at stage %d (%v) nor at the next (%v); it has %d audit entries",
-				name, stages, stands, err, audited[name])
+				name, stages, stands, further, audited[name])
 		}
 	}
 }
