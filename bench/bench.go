@@ -22,6 +22,7 @@ type bench struct {
 	issuer       *issuer
 	bare         *server
 	large, small *gateway
+	personal     *personal
 }
 
 // gateway is a server with a store of some size.
@@ -50,15 +51,24 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	}
 	b.closers = append(b.closers, b.issuer.stop)
 
+	if b.bare, err = b.start(ctx, "bare", bareSite, ""); err != nil {
+		return err
+	}
+	if b.personal, err = b.startPersonal(ctx); err != nil {
+		return err
+	}
+	if b.onlyPersonal() {
+		return nil
+	}
 	if b.small, err = b.startGateway(ctx, "small", b.options.small); err != nil {
 		return err
 	}
-	if b.large, err = b.startGateway(ctx, "large", b.options.tokens); err != nil {
-		return err
-	}
-	b.bare, err = b.start(ctx, "bare", bareSite, "")
+	b.large, err = b.startGateway(ctx, "large", b.options.tokens)
 	return err
 }
+
+// onlyPersonal tells whether nothing else is asked for: then no store need be filled.
+func (b *bench) onlyPersonal() bool { return strings.HasPrefix(b.only, "pda") }
 
 func (b *bench) startGateway(ctx context.Context, name string, tokens uint64) (*gateway, error) {
 	say("filling a store with %s tokens", thousands(tokens))
@@ -110,16 +120,14 @@ func (b *bench) close() error {
 // compareAll measures one work after the other.
 func (b *bench) compareAll(ctx context.Context) error {
 	result := table{compareHead}
-	for _, w := range works(b.options.small, b.options.tokens, b.issuer.token) {
+	all := works(b.options.small, b.options.tokens, b.issuer.token)
+	personal := b.personal.works()
+	for i, w := range append(all, personal...) {
 		if !strings.Contains(w.name, b.only) {
 			continue
 		}
 		say("%s", w.name)
-		to := b.large
-		if w.small {
-			to = b.small
-		}
-		pairs, err := b.compare(ctx, w, to.server)
+		pairs, err := b.compare(ctx, w, b.serverOf(w, i >= len(all)))
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
@@ -129,6 +137,18 @@ func (b *bench) compareAll(ctx context.Context) error {
 		return nil // none was asked for
 	}
 	return result.write(os.Stdout, b.markdown)
+}
+
+// serverOf is the gateway that a work goes to.
+func (b *bench) serverOf(w work, personal bool) *server {
+	switch {
+	case personal:
+		return b.personal.server
+	case w.small:
+		return b.small.server
+	default:
+		return b.large.server
+	}
 }
 
 // compare measures one work, round by round. Round 0 warms up and does not count.
@@ -170,7 +190,7 @@ func (b *bench) compare(ctx context.Context, w work, to *server) (pairs []pair, 
 // disk.
 func (b *bench) rotate(ctx context.Context) error {
 	w := rotations()
-	if !strings.Contains(w.name, b.only) {
+	if !strings.Contains(w.name, b.only) || b.onlyPersonal() {
 		return nil
 	}
 	say("%s", w.name)
@@ -213,6 +233,9 @@ func (b *bench) rotateOnce(ctx context.Context, w work, first uint64, count int)
 
 // sizes prints what the two stores cost.
 func (b *bench) sizes() error {
+	if b.onlyPersonal() {
+		return nil
+	}
 	result := table{sizeHead}
 	for _, g := range []*gateway{b.small, b.large} {
 		var err error

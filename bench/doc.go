@@ -15,6 +15,8 @@
 //	upstream.go  the server behind both
 //	load.go      closed-loop load over kept connections
 //	work.go      the kinds of requests
+//	personal.go  an account, its tokens, and the requests with them
+//	signin.go    sign-ins, alone and beside data calls
 //	bench.go     one run, work by work
 //	round.go     one round: bare and gateway, alternating
 //	profile.go   CPU profiles of both sides

@@ -19,6 +19,7 @@ func main() {
 	flag.IntVar(&o.requests, "requests", 10_000, "requests in a round, on each side")
 	flag.Uint64Var(&o.tokens, "tokens", 1_000_000, "tokens in the large store")
 	flag.Uint64Var(&o.small, "small", 100_000, "tokens in the small store")
+	flag.Uint64Var(&o.families, "families", 10_000, "token families of the personal data account")
 	flag.IntVar(&o.connections, "connections", 8, "connections to each side, one request at a time on each")
 	flag.IntVar(&o.parallel, "parallel", 32, "rotations at a time")
 	flag.BoolVar(&o.markdown, "markdown", false, "print tables as Markdown")
@@ -37,7 +38,7 @@ func main() {
 
 type options struct {
 	rounds, requests, connections, parallel int
-	tokens, small                           uint64
+	tokens, small, families                 uint64
 	markdown                                bool
 	binary, only, profile                   string
 }
@@ -49,6 +50,9 @@ func (o options) check() error {
 	}
 	if min(o.tokens, o.small) < managed {
 		return fmt.Errorf("a store has at least %d tokens", managed)
+	}
+	if o.families < 1 {
+		return errors.New("there is at least one token family")
 	}
 	return nil
 }
@@ -68,11 +72,12 @@ func (o options) run(ctx context.Context) (err error) {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	if err := b.compareAll(ctx); err != nil {
-		return err
-	}
-	if err := b.rotate(ctx); err != nil {
-		return err
+	for _, measure := range []func(context.Context) error{
+		b.compareAll, b.measureSignIns, b.measureHammered, b.rotate,
+	} {
+		if err := measure(ctx); err != nil {
+			return err
+		}
 	}
 	return b.sizes()
 }

@@ -141,3 +141,29 @@ func thousands(n uint64) string {
 	}
 	return digits
 }
+
+var signInHead = []string{"sign-ins, parallel", "sign-ins/s", "CPU ms each", "p50/p99 ms"}
+
+// signInRow is the line of sign-ins: medians over the rounds.
+func signInRow(parallel int, samples []sample) []string {
+	cpu := median(values(samples, func(s sample) time.Duration { return s.cpu }))
+	return []string{
+		strconv.Itoa(parallel), fmt.Sprintf("%.0f", median(values(samples, func(s sample) float64 { return s.rate }))),
+		milliseconds(cpu), latencyOf(samples),
+	}
+}
+
+var hammeredHead = []string{
+	"data call", "bare p50/p99 ms", "gateway p50/p99 ms", "with sign-ins p50/p99 ms", "sign-ins/s meanwhile",
+}
+
+// hammeredRow is the line of data calls while sign-ins are hammered.
+func hammeredRow(rounds []hammered) []string {
+	return []string{
+		"repeated token",
+		latencyOf(values(rounds, func(h hammered) sample { return h.bare })),
+		latencyOf(values(rounds, func(h hammered) sample { return h.calm })),
+		latencyOf(values(rounds, func(h hammered) sample { return h.hammered })),
+		fmt.Sprintf("%.0f", median(values(rounds, func(h hammered) float64 { return h.rate }))),
+	}
+}

@@ -10,6 +10,7 @@ const (
 	dataPath        = "/delta-sharing/shares/sales/schemas/orders/tables/2026/version"
 	listingPath     = "/delta-sharing/shares/sales/all-tables"
 	credentialsPath = "/dds-tokens"
+	diaryPath       = "/api/v2.6/data/notes/diary"
 )
 
 // bareSite is bare Caddy. The logs go where the gateway's go.
@@ -52,6 +53,25 @@ http://{ADDRESS} {
 }
 `
 
+// personalSite is a gateway of personal data accounts, as it comes.
+const personalSite = `
+{
+	admin {ADMIN}
+	default_bind 127.0.0.1
+	persist_config off
+	log default {
+		output file {DIR}/log
+	}
+	gatehouse {
+		store badger {STORE}
+	}
+}
+http://{ADDRESS} {
+	gatehouse pda
+	reverse_proxy {UPSTREAM}
+}
+`
+
 func caddyfile(site string, s *server, upstream, store string) string {
 	return strings.NewReplacer(
 		"{ADMIN}", s.admin, "{ADDRESS}", s.address, "{DIR}", s.directory,
@@ -73,4 +93,16 @@ func rotation(host, managementKey string) []byte {
 	const body = `{"existing_token_expiry_time_in_seconds": 2592000}`
 	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
 		"Authorization: Bearer %s\r\n\r\n%s", credentialsPath, host, len(body), managementKey, body)
+}
+
+// personalCall is a request for an account's records, as the npm client sends it.
+func personalCall(host, token string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: node\r\nContent-Type: application/json\r\n"+
+		"Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nX-Auth-Token: %s\r\n\r\n", diaryPath, host, token)
+}
+
+// signIn is the owner's request for a token.
+func signIn(host string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nusername: %s\r\npassword: %s\r\n\r\n",
+		signInPath, host, ownerName, ownerPassword)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/openapi"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta/databricks"
+	"github.com/gatehouse-auth/gatehouse/schemes/pda"
 )
 
 // operation is one operation of the description.
@@ -58,7 +59,7 @@ func TestEveryRouteIsDescribedAndNothingElseIs(t *testing.T) {
 	for route := range adminRoutes {
 		served[route] = true
 	}
-	for _, route := range slices.Concat(databricks.Routes(), g.delta().Endpoints()) {
+	for _, route := range slices.Concat(databricks.Routes(), g.delta().Endpoints(), g.pda().Endpoints()) {
 		// What answers a GET answers a HEAD, which goes without saying.
 		if !strings.HasPrefix(route, "HEAD ") {
 			served[strings.ReplaceAll(route, "...}", "}")] = true
@@ -129,7 +130,9 @@ func TestEveryDescribedOperationIsAnsweredAsDescribed(t *testing.T) {
 			}
 			// A stranger is answered as described too.
 			r, handler = g.example(t, o)
-			r.Header.Del("Authorization")
+			for _, name := range []string{"Authorization", "X-Auth-Token", "Username", "Password"} {
+				r.Header.Del(name)
+			}
 			r.URL.RawQuery = ""
 			w = httptest.NewRecorder()
 			handler.ServeHTTP(w, r)
@@ -144,19 +147,21 @@ func TestEveryDescribedOperationIsAnsweredAsDescribed(t *testing.T) {
 type sites struct {
 	*gateway
 	adminSite http.Handler
+	people    http.Handler
 	token     string // an admin token
 	made      int    // examples
 }
 
 func startSites(t *testing.T) *sites {
 	t.Helper()
-	server := func(host, handler string) string { // Caddy wants two servers to differ in their address
+	server := func(host, handler string) string { // Caddy wants servers to differ in their address
 		return `{"listen": ["` + host + `:0"], "routes": [{"handle": [` + handler + `]}]}`
 	}
 	g := startGatewayWith(t, `"http": {"servers": {
 		"srv": `+server("127.0.0.1", gateJSON("the site", `, "credentials_api": {"path": "/dds-tokens"}`))+`,
-		"admin": `+server("localhost", `{"handler": "gatehouse_admin_api", "site": "the admin site"}`)+`}}`)
-	s := &sites{gateway: g, adminSite: serverNamed(t, "admin")}
+		"admin": `+server("localhost", `{"handler": "gatehouse_admin_api", "site": "the admin site"}`)+`,
+		"people": `+server("127.0.0.2", pdaJSON(""))+`}}`)
+	s := &sites{gateway: g, adminSite: serverNamed(t, "admin"), people: serverNamed(t, "people")}
 	s.token = s.ok("POST", "/gatehouse/delta/default/admins", `{"name":"ops"}`)["token"].(string)
 	return s
 }
@@ -168,6 +173,15 @@ func (s *sites) delta() *delta.Scheme {
 		s.t.Fatal(err)
 	}
 	return scheme.(*delta.Scheme)
+}
+
+func (s *sites) pda() *pda.Scheme {
+	s.t.Helper()
+	scheme, err := s.app.scheme(pda.Name, "default")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return scheme.(*pda.Scheme)
 }
 
 // bodies of examples, of those operations that need one.
@@ -187,6 +201,15 @@ var bodies = map[string]string{
 	"operationAddFederation":   `{"name":"test","issuer":"https://127.0.0.1:1","subject":"%s-test","audiences":["a"]}`,
 	"operationImport":          `{"recipients":[{"name":"%[1]s-2","token":"%[1]s-their-own-token"}]}`,
 	"operationCreateAdmin":     `{"name":"%s-2"}`,
+
+	"operationCreateAccount":     `{"host":"%s-2.pda.example.com","password":"` + bobPassword + `"}`,
+	"operationUpdateAccount":     `{"disabled":true}`,
+	"operationSetPassword":       `{"password":"eleven tall chimneys"}`,
+	"operationRotateAccountKey":  `{"overlap":"1h"}`,
+	"operationEnrolApplication":  `{"enabled":true}`,
+	"operationAddApplication":    `{"id":"%s-2","version":"1.0.0","grants":["namespace-read:notes"]}`,
+	"operationUpdateApplication": `{"grant":["namespace-write:notes"],"version":"1.1.0"}`,
+	"changePassword":             `{"newPassword":"eleven tall chimneys","password":"` + bobPassword + `"}`,
 }
 
 // example is a request of an operation that succeeds, and who serves it.
@@ -194,6 +217,9 @@ func (s *sites) example(t *testing.T, o operation) (*http.Request, http.Handler)
 	t.Helper()
 	s.made++
 	name := fmt.Sprintf("%s-%d", o.ID, s.made)
+	if strings.HasPrefix(o.path, "/gatehouse/pda/") || slices.Contains(s.pda().Endpoints(), o.method+" "+o.path) {
+		return s.exampleOfAnAccount(o, name)
+	}
 	auth := "token"
 	if strings.Contains(strings.ToLower(o.ID), "federation") {
 		auth = "federation"
@@ -245,6 +271,43 @@ func (s *sites) example(t *testing.T, o operation) (*http.Request, http.Handler)
 		r.Header.Set("Authorization", authorization)
 	}
 	return r, handler
+}
+
+// exampleOfAnAccount is an example around an account and an application of their own.
+func (s *sites) exampleOfAnAccount(o operation, name string) (*http.Request, http.Handler) {
+	s.t.Helper()
+	host := strings.ToLower(name) + ".pda.example.com"
+	s.account(host)
+	s.ok("POST", applicationsPath, `{"id":"`+name+`","version":"1.0.0","grants":["namespace-read:notes"],"redirect_uris":["https://notes.example.com/done"]}`)
+	target, body := o.path, bodies[o.ID]
+	for placeholder, value := range map[string]string{"{realm}": "default", "{host}": host, "{application}": name} {
+		target = strings.ReplaceAll(target, placeholder, value)
+	}
+	if strings.Contains(body, "%") {
+		body = fmt.Sprintf(body, strings.ToLower(name))
+	}
+	if strings.HasPrefix(o.path, "/gatehouse/") {
+		r := httptest.NewRequest(o.method, target, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		return r, s.admin
+	}
+	token := signIn(s.t, s.people, host, bobPassword)
+	if o.ID == "disableApplication" {
+		at(s.people, host, strings.Replace(target, "/disable", "/setup", 1), token)
+	}
+	if strings.Contains(o.ID, "Service") {
+		target += "?" + url.Values{"name": {name}, "resource": {"https://notes.example.com"}, "redirect": {"https://notes.example.com/done"}}.Encode()
+	}
+	r := httptest.NewRequest(o.method, "http://"+host+target, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	switch username, _, _ := strings.Cut(host, "."); {
+	case o.ID == "signIn":
+		r.Header.Set("Username", username)
+		r.Header.Set("Password", bobPassword)
+	case o.ID != "describeApplication":
+		r.Header.Set("X-Auth-Token", token)
+	}
+	return r, s.people
 }
 
 // clientSecret uses the activation link of an OAuth client.

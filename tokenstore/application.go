@@ -86,7 +86,7 @@ func (a *Application) check() error {
 
 // isApplicationID takes what the routes of the data API take as an id.
 func isApplicationID(id string) bool {
-	return id != "" && len(id) <= 100 && strings.Trim(strings.ToLower(id), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	return id != "" && len(id) <= 100 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == ""
 }
 
 // isVersion takes three numbers, as registries of applications have them.

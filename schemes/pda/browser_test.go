@@ -37,6 +37,7 @@ func TestCallsFromOtherSites(t *testing.T) {
 		"an empty origin":                  {"bob.example.com", http.Header{"Origin": {""}}, true},
 		"an origin of a program's":         {"bob.example.com", http.Header{"Origin": {"file://"}}, true},
 		"two origins":                      {"bob.example.com", http.Header{"Origin": {"https://app.example.org", "https://evil.example.org"}}, true},
+		"the own origin and another":       {"bob.example.com", http.Header{"Origin": {"https://bob.example.com", "https://evil.example.org"}}, true},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Host = tt.requestHost
@@ -57,7 +58,13 @@ func TestOwnOriginAtAnAddress(t *testing.T) {
 	if crossSite(r, "[::1]", nil) {
 		t.Error("the own address is another site")
 	}
+	r.Host = "[::1]:80"
+	r.Header.Set("Origin", "http://[::1]")
+	if crossSite(r, "[::1]", nil) {
+		t.Error("the usual port is another site")
+	}
 	r.Host = "[::1]"
+	r.Header.Set("Origin", "http://[::1]:8081")
 	if !crossSite(r, "[::1]", nil) {
 		t.Error("another port is the own site")
 	}
