@@ -59,6 +59,23 @@ func TestLoadSendsEachNumberOnceOverKeptConnections(t *testing.T) {
 	}
 }
 
+func TestRotationOfFamiliesUsesEachToken(t *testing.T) {
+	account := &personal{owner: "owner", families: []string{"a", "b", "c"}}
+	works := account.works()
+	seen := make(map[string]bool)
+	for n := range uint64(7) {
+		_, rest, _ := strings.Cut(string(works[1].request("host", n)), "X-Auth-Token: ")
+		token, _, _ := strings.Cut(rest, "\r\n")
+		seen[token] = true
+	}
+	if len(seen) != 3 || !seen["a"] || !seen["b"] || !seen["c"] {
+		t.Errorf("the tokens are %v", seen)
+	}
+	if got := string(works[0].request("host", 1)); !strings.Contains(got, "X-Auth-Token: owner\r\n") || !strings.HasSuffix(got, "\r\n\r\n") {
+		t.Errorf("the repeated request is %q", got)
+	}
+}
+
 func TestLoadFailsOnAnUnexpectedAnswer(t *testing.T) {
 	_, p := record(t, http.StatusServiceUnavailable)
 	if _, err := p.run(t.Context(), works(managed, managed, "")[0], http.StatusOK, 0, 10); err == nil {

@@ -89,6 +89,18 @@ func TestRotationRowIsARatioOfRates(t *testing.T) {
 	}
 }
 
+func TestSignInRows(t *testing.T) {
+	fast, slow := sample{cpu: 40 * time.Millisecond, p50: time.Millisecond, p99: 2 * time.Millisecond, rate: 30}, sample{rate: 10}
+	row := signInRow(4, []sample{fast, slow, fast})
+	if got := strings.Join(row, " "); got != "4 30 40.00 1.00 / 2.00" || len(row) != len(signInHead) {
+		t.Errorf("got %q under %d heads", got, len(signInHead))
+	}
+	row = hammeredRow([]hammered{{bare: fast, calm: fast, hammered: sample{p50: 3 * time.Millisecond, p99: 9 * time.Millisecond}, rate: 25}})
+	if got := strings.Join(row[1:], " "); got != "1.00 / 2.00 1.00 / 2.00 3.00 / 9.00 25" || len(row) != len(hammeredHead) {
+		t.Errorf("got %q under %d heads", got, len(hammeredHead))
+	}
+}
+
 func TestTables(t *testing.T) {
 	result := table{{"work", "ratio"}, {"repeated token", "1.05"}}
 	for _, tc := range []struct {

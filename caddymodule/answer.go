@@ -128,6 +128,7 @@ func (w *answerWriter) WriteHeader(status int) {
 		return
 	}
 	if !final(status) {
+		w.Header().Del(tokenTrailer)
 		w.ResponseWriterWrapper.WriteHeader(status)
 		return
 	}
@@ -205,8 +206,8 @@ func dropTrailers(h http.Header) {
 	})
 }
 
-// tokenTrailer is a header of which schemes replace the server's own; as a trailer it
-// would come behind their back.
+// tokenTrailer is a header of which schemes replace the server's own; as a trailer, or in
+// an interim answer, it would come behind their back.
 const tokenTrailer = "X-Auth-Token"
 
 // dropTokenTrailers takes the server's own token out of the trailers, announced or not.

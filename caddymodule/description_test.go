@@ -293,7 +293,7 @@ func (s *sites) exampleOfAnAccount(o operation, name string) (*http.Request, htt
 	}
 	token := signIn(s.t, s.people, host, bobPassword)
 	if o.ID == "disableApplication" {
-		at(s.people, host, strings.Replace(target, "/disable", "/setup", 1), token)
+		at(s.people, host, strings.TrimSuffix(target, "/disable")+"/setup", token)
 	}
 	if strings.Contains(o.ID, "Service") {
 		target += "?" + url.Values{"name": {name}, "resource": {"https://notes.example.com"}, "redirect": {"https://notes.example.com/done"}}.Encode()

@@ -13,11 +13,14 @@
 //	body.go                           the request's body, and who is still allowed at its end
 //	answer.go, recorder.go            the answer: streamed, or read and rewritten
 //	delta.go, issuerpool.go           the delta scheme as configuration, and its issuer
+//	pda.go, tlspermission.go          the pda scheme as configuration, and which hosts get certificates
 //	caddyfile.go, options.go          directive and global option
 //	compose.go, firstline.go          answers of several reads, and the first line of one
 //	admin.go                          what operators do, as HTTP on Caddy's admin endpoint:
 //	adminrecipients.go, adminfederation.go, adminimport.go, adminusage.go
 //	                                  of recipients
+//	adminaccounts.go, adminapplications.go, accountview.go
+//	                                  of accounts and applications
 //	admintokens.go, adminadmins.go    of tokens, the audit, and admin tokens
 //	recipientview.go, recipientlist.go, standing.go
 //	                                  a recipient as it is shown, which a list shows, and how it stands
@@ -26,8 +29,11 @@
 //	commandrecipient.go, commandcreate.go, commandupdate.go, commandsettings.go,
 //	commandlist.go, commandrotate.go, commandusage.go, commandfederation.go, commandimport.go
 //	                                  of recipients
+//	commandaccount.go, commandaccountcreate.go, commandpassword.go, commandapplication.go
+//	                                  of accounts and applications
 //	commandtoken.go, commandadmin.go  of tokens, and admin tokens
-//	commandtable.go, recipienttable.go   what they print
+//	commandtable.go, recipienttable.go, accounttable.go
+//	                                  what they print
 //	linkfile*.go                      the file of links that rotate --all writes
 //	audit.go, metrics.go, survey.go, redact.go, accesslog.go, processlog.go
 //	                                  what is told of a decision and of recipients, and what is not

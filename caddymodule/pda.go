@@ -59,9 +59,9 @@ type PDA struct {
 	BatchLimit int64 `json:"batch_limit,omitempty"`
 
 	// What applications may call although only the server behind can tell whether they
-	// may: `records` deletes and links records by their ids, `links` links records,
-	// `files` reads and searches files, and `contracts`, which is for anybody, are calls
-	// with a contract's token in the body. Default: none.
+	// may: `records` deletes records by their ids, `links` links records, `files` reads
+	// and searches files. `contracts` are calls with a contract's token in their body,
+	// for anybody. Default: none.
 	LeaveToServer []string `json:"leave_to_server,omitempty"`
 
 	// Further paths that anybody may GET, such as those of a dashboard: each exact, or

@@ -64,9 +64,6 @@ func claimsText(t *testing.T, token string, changes map[string]any) string {
 	return string(out)
 }
 
-// jsonText is put into claims as it stands.
-func jsonText(text string) json.RawMessage { return json.RawMessage(text) }
-
 func TestHostileTokensAreRefusedAlike(t *testing.T) {
 	p, key := startImported(t, pdaSite, nil)
 	const header = `{"typ":"JWT","alg":"RS256"}`

@@ -22,8 +22,6 @@ var (
 	ended  = endedStatus{401, 401}
 	denied = endedStatus{403, 403}
 	good   = endedStatus{200, 200}
-	// idle is an application that is registered and not set up.
-	idle = endedStatus{200, 403}
 )
 
 // mintedTokens are tokens that descend from the owner's sign-in.

@@ -242,9 +242,7 @@ func familyOf(r Reader, realm string, digest secret.Digest, now time.Time) (fami
 	if err != nil {
 		return h, err
 	}
-	// Tokens tell their end in whole seconds, of which the last is still good: so it is
-	// with those that are remembered.
-	if end := h.Token.end(now.Add(-time.Second), e); end != nil {
+	if end := h.Token.end(inLastSecond(now), e); end != nil {
 		return h, end
 	}
 	if end := h.Token.Family.end(h.Token); end != nil {
@@ -267,6 +265,10 @@ func familyOf(r Reader, realm string, digest secret.Digest, now time.Time) (fami
 	}
 	return h, nil
 }
+
+// inLastSecond is the time by which a family expires: tokens tell their end in whole
+// seconds, of which the last is still good.
+func inLastSecond(now time.Time) time.Time { return now.Add(-time.Second) }
 
 // boundFamily is a family's record as its account and all that it descends from bound
 // it. An account or ancestor that is gone ended it, whenever that was.
@@ -369,7 +371,7 @@ func (s *Store) familyInfo(r Reader, token Token) (TokenInfo, error) {
 	if err != nil {
 		return info, err
 	}
-	info.Status, info.EndedAt = info.Token.status(s.clock(), e)
+	info.Status, info.EndedAt = info.Token.status(inLastSecond(s.clock()), e)
 	if end := token.Family.end(token); end != nil && info.EndedAt.IsZero() {
 		info.Status, info.EndedAt = string(end.Reason), end.At
 	}

@@ -20,8 +20,10 @@ const (
 	// personal data accounts ask.
 	minGuesses = 1e6
 
-	// judged is how many characters are judged; the work grows with their square.
-	judged = 100
+	// judged is how many characters are judged; the work grows with more than their
+	// square, most for digits, in which the estimator looks for dates everywhere: a
+	// quarter of a second for 100 of them. What begins with so many that will do, will do.
+	judged = 48
 
 	// The estimator tries all combinations of what digits and signs may stand for
 	// which letters. That takes seconds for some texts, so only those are asked about

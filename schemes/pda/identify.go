@@ -32,6 +32,10 @@ func (s *Scheme) identify(ctx context.Context, b *schemes.Backend, call *schemes
 	text, now := call.Credential.Reveal(), b.Store.Now()
 	key := schemes.CacheKey{Scheme: Name, Realm: s.config.Realm, Host: call.Host, Digest: secret.DigestOf(text)}
 	if id := b.Identities.Get(key, now); id != nil {
+		// Its expiry is by the settings that it was remembered under.
+		if err := familyOf(id).claims.check(now, s.config.Idle); err != nil {
+			return nil, notAuthenticated(schemes.EndedCredential, err)
+		}
 		return id, nil
 	}
 	token, err := parseToken(text)
@@ -79,16 +83,39 @@ func (s *Scheme) identifyFamily(ctx context.Context, b *schemes.Backend, account
 	case h.Account.ID != account.ID:
 		return nil, 0, notAuthenticated(schemes.BadCredential, errors.New("the token is another account's"))
 	}
+	until, signer, err := s.keyNow(ctx, b, h, token.signedBy)
+	if err != nil {
+		return nil, 0, err
+	}
 	id := &schemes.Identity{
 		Scheme: Name, Realm: s.config.Realm, Subject: h.Account.ID, Name: h.Account.Host, Accessor: h.Token.Accessor,
-		Expiry: sooner(sooner(token.claims.ends(s.config.Idle), h.Token.ExpiresAt.Add(time.Second)), account.until(token.signedBy)),
+		Expiry: sooner(sooner(token.claims.ends(s.config.Idle), h.Token.ExpiresAt.Add(time.Second)), until),
 		Session: &family{
 			session: partOf(b).sessionOf(h.Token.Accessor), digest: digest, host: h.Account.Host,
-			claims: token.claims, keyID: token.signedBy, signer: account.keys.Signer().ID,
+			claims: token.claims, keyID: token.signedBy, signer: signer,
 		},
 	}
 	id.Kind, id.Roles, id.Grants = standing(h)
 	return id, h.Revision, nil
+}
+
+// keyNow says until when a key verifies, and which one signs. It asks the store after the
+// family was read there: the account that the token was verified with may be older than a
+// rotation that the family's record is younger than, and what is remembered of that token
+// would then outlive its key.
+func (s *Scheme) keyNow(ctx context.Context, b *schemes.Backend, h tokenstore.FamilyHolder, keyID string) (until time.Time, signer string, err error) {
+	account, keys, _, err := b.Store.AccountByHost(ctx, s.config.Realm, h.Account.Host)
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		return time.Time{}, "", schemes.Unavailable(err)
+	}
+	if err == nil && account.ID == h.Account.ID {
+		for _, key := range keys.At(b.Store.Now()) {
+			if key.ID == keyID {
+				return key.Until, keys.Signer().ID, nil
+			}
+		}
+	}
+	return time.Time{}, "", notAuthenticated(schemes.BadCredential, errors.New("the key of the token was given up meanwhile"))
 }
 
 // standing is what a family may do, by what the store says of it now: nothing of that

@@ -96,7 +96,7 @@ func (s *Scheme) serveHatLogin(w http.ResponseWriter, call *schemes.Call) error 
 	query := call.Request.URL.Query()
 	name, redirect := query.Get("name"), query.Get("redirect")
 	_, _, application, err := s.applicationOf(call, name)
-	if errors.Is(err, tokenstore.ErrNotFound) || err == nil && !slices.Contains(application.RedirectURIs, redirect) {
+	if errors.Is(err, tokenstore.ErrNotFound) || err == nil && (application.Disabled || !slices.Contains(application.RedirectURIs, redirect)) {
 		return controllerRefusal(http.StatusBadRequest, schemes.Forbidden, "Bad Request", "The redirect URI is not registered for this application")
 	}
 	if err != nil {

@@ -93,16 +93,6 @@ func (a *account) verifiers(now time.Time) []publicKey {
 	return good
 }
 
-// until is when a key stops verifying; zero: not by itself.
-func (a *account) until(keyID string) time.Time {
-	for _, key := range a.publics {
-		if key.ID == keyID {
-			return key.until
-		}
-	}
-	return time.Time{}
-}
-
 // errNoAccount says that no account has the host.
 var errNoAccount = errors.New("no account has this host")
 

@@ -58,7 +58,9 @@ func (s *Scheme) Public(call *schemes.Call) schemes.Endpoint {
 		return s.servePreflight
 	}
 	// As of nobody, for now: which pattern matches does not depend on who calls.
-	call.Decision = s.ask(call)
+	if call.Decision = s.ask(call); call.Decision.Rule == nil {
+		call.Decision = s.decideDashboard(call, call.Decision)
+	}
 	if endpoint, ok := s.own[patternOf(call.Decision)]; ok && s.isAnonymous(call) {
 		return s.served(endpoint, call.Decision)
 	}

@@ -210,9 +210,9 @@ func disableAccount(t *testing.T, s *site) {
 	s.wantFamily(t, "bob", "owner")
 	s.wantFamily(t, "signed out", "signed out at "+unix(s.clock.now()))
 	enable(false)
-	s.clock.advance(familyLife)
+	s.clock.advance(familyLife + time.Second)
 	enable(true)
-	s.wantFamily(t, "bob", "expired at "+unix(s.clock.now()))
+	s.wantFamily(t, "bob", "expired at "+unix(dawn.Add(familyLife)))
 }
 
 func recreateAccount(t *testing.T, s *site) {

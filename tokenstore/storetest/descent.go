@@ -125,14 +125,18 @@ func ownLife(t *testing.T, s *site) {
 			t.Fatal(err)
 		}
 	}
-	s.clock.advance(time.Minute - 1)
+	// Tokens say when they end in whole seconds, of which the last is still good.
+	s.clock.advance(time.Minute + time.Second - 1)
 	s.wantFamily(t, "brief", "validate")
+	if got := tokenStatus(t.Context(), s.Store, "brief"); got != "active" {
+		t.Errorf("in its last second it is shown as %s", got)
+	}
 	s.clock.advance(1)
-	s.wantFamily(t, "brief", "expired at "+unix(s.clock.now()))
+	s.wantFamily(t, "brief", "expired at "+unix(s.clock.now().Add(-time.Second)))
 	s.clock.advance(59*time.Minute - 1)
 	s.wantFamily(t, "capped", "validate")
 	s.clock.advance(1)
-	ended := "expired at " + unix(s.clock.now())
+	ended := "expired at " + unix(s.clock.now().Add(-time.Second))
 	s.wantFamily(t, "bob", ended)
 	s.wantFamily(t, "capped", ended)
 	s.wantFamily(t, "own", "validate")
@@ -156,7 +160,7 @@ func askRefused(t *testing.T, s *site) {
 	if err := errors.Join(err, revokeErr, s.SignOut(t.Context(), home, familyOf("left"), actor)); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.advance(time.Minute)
+	s.clock.advance(time.Minute + time.Second)
 	for _, parent := range []string{"left", "revoked", "expired", "eve", "nobody"} {
 		if _, _, err := s.tryAsk(t.Context(), "bob.example", parent, "new", tokenstore.OwnerScope); !errors.Is(err, tokenstore.ErrNotFound) {
 			t.Errorf("asking with %s: %v, want ErrNotFound", parent, err)

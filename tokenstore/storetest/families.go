@@ -225,11 +225,11 @@ func pruneFamilies(t *testing.T, s *site) {
 	if got := tokenStatus(t.Context(), s.Store, "bob"); got == "unknown" {
 		t.Error("a family is forgotten while another needs it")
 	}
-	s.clock.advance(time.Second)
-	ended := "expired at " + unix(s.clock.now())
+	s.clock.advance(2 * time.Second)
+	ended := "expired at " + unix(s.clock.now().Add(-time.Second))
 	s.pass(t)
 	s.wantFamily(t, "grandchild", ended)
-	s.clock.advance(tokenstore.KeepEnded - time.Second)
+	s.clock.advance(tokenstore.KeepEnded - 2*time.Second)
 	s.pass(t)
 	s.wantFamily(t, "grandchild", ended) // as long as it is known, it tells why
 	s.clock.advance(time.Second)

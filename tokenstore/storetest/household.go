@@ -74,7 +74,8 @@ func (h *household) family(accessor string) *kin {
 	return h.families[slices.IndexFunc(h.families, func(k *kin) bool { return k.accessor == accessor })]
 }
 
-// ended is when a family was over; zero if it is not.
+// ended is when a family was over; zero if it is not. It is good for the whole of the
+// second in which it expires.
 func (h *household) ended(k *kin) time.Time {
 	end := k.expires
 	for _, at := range []time.Time{k.over, k.left} {
@@ -82,7 +83,7 @@ func (h *household) ended(k *kin) time.Time {
 			end = first(end, at)
 		}
 	}
-	if h.now.Before(end) {
+	if k.over.IsZero() && k.left.IsZero() && h.now.Before(end.Add(time.Second)) {
 		return time.Time{}
 	}
 	return end
