@@ -72,6 +72,66 @@ func TestUnfilteredAccessLogsOfAGateAreWarnedOf(t *testing.T) {
 	}
 }
 
+// The redacting filter alone leaves the passwords of sign-ins in a log: they are headers
+// that Caddy does not know, and look like nothing.
+func TestAccessLogsThatShowPasswordsOfSignInsAreWarnedOf(t *testing.T) {
+	const (
+		uriAlone = "format filter {\nrequest>uri gatehouse_redact\n}"
+		headers  = "format filter {\nrequest>uri gatehouse_redact\nrequest>headers>Username delete\nrequest>headers>Password delete\nrequest>headers>X-Auth-Token delete\n}"
+		all      = "format filter {\nrequest>uri gatehouse_redact\nrequest>headers delete\n}"
+		some     = "format filter {\nrequest>uri gatehouse_redact\nrequest>headers>Username delete\n}"
+	)
+	for _, tc := range []struct {
+		name, site, log, standard string
+		warned                    bool
+	}{
+		{"the addresses alone", "gatehouse pda", uriAlone, uriAlone, true},
+		{"in a route", "route {\ngatehouse pda\n}", uriAlone, uriAlone, true},
+		{"some of the headers", "gatehouse pda", some, headers, true},
+		{"the site's log alone", "gatehouse pda", headers, uriAlone, true},
+		{"the headers of sign-ins", "gatehouse pda", headers, headers, false},
+		{"all headers", "gatehouse pda", all, all, false},
+		{"nobody signs in", "gatehouse delta {\npublic_url http://a.example.com\nupstream_token a\n}", uriAlone, uriAlone, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "log")
+			if err := load(t, adaptTo(t, fmt.Sprintf(`{
+				admin off
+				persist_config off
+				storage file_system %s
+				log {
+					output file %s {
+						roll_disabled
+					}
+					%s
+				}
+				gatehouse {
+					store badger %s
+				}
+			}
+			http://a.example.com:0 {
+				log {
+					output discard
+					%s
+				}
+				%s
+			}`, t.TempDir(), file, tc.standard, t.TempDir(), tc.log, tc.site))); err != nil {
+				t.Fatal(err)
+			}
+			if err := caddy.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			log, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Count(string(log), "not every log keeps their passwords out"); (got > 0) != tc.warned || got > 1 {
+				t.Errorf("warned %d times, want %t:\n%s", got, tc.warned, log)
+			}
+		})
+	}
+}
+
 // The http app, when it is provisioned first, hands this app a context to which it
 // has added values: it is the same configuration.
 func TestRedactionIsFoundInADerivedContext(t *testing.T) {

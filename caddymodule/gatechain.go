@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/schemes/pda"
 )
 
 // checkGates refuses a configuration in which a gate stands behind another: the
@@ -67,15 +69,32 @@ func directiveOf(gate any) string {
 
 // hasGate tells whether a gate stands somewhere in the routes.
 func hasGate(routes caddyhttp.RouteList) bool {
+	return hasHandler(routes, func(handler any) bool {
+		switch handler.(type) {
+		case *Gate, *AdminSite:
+			return true
+		}
+		return false
+	})
+}
+
+// hasSignIns tells whether a gate stands somewhere in the routes at which owners of
+// accounts sign in.
+func hasSignIns(routes caddyhttp.RouteList) bool {
+	return hasHandler(routes, func(handler any) bool {
+		gate, ok := handler.(*Gate)
+		return ok && gate.scheme.Name() == pda.Name
+	})
+}
+
+func hasHandler(routes caddyhttp.RouteList, is func(handler any) bool) bool {
 	for _, route := range routes {
 		for _, handler := range route.Handlers {
-			switch h := handler.(type) {
-			case *Gate, *AdminSite:
+			if is(handler) {
 				return true
-			case *caddyhttp.Subroute:
-				if hasGate(h.Routes) {
-					return true
-				}
+			}
+			if sub, ok := handler.(*caddyhttp.Subroute); ok && hasHandler(sub.Routes, is) {
+				return true
 			}
 		}
 	}

@@ -77,8 +77,6 @@ type household struct {
 	now time.Time
 	// behind answers what passes; nil answers 200 with fromServer.
 	behind caddyhttp.HandlerFunc
-	// forwarded is the last request as the server behind got it; nil: none.
-	forwarded *http.Request
 }
 
 // newHousehold makes one with the accounts of alice and bob.

@@ -213,12 +213,12 @@ func TestLifeOfAnApplicationsTokens(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newHousehold(t, func(c *pda.Config) { c.CapApplications = tc.capped })
 			owner := h.signIn()
-			application := h.application(owner, "notes-app", "namespace-read:notes")
+			h.application(owner, "notes-app", "namespace-read:notes")
 			for range 29 {
 				h.advance(day)
 				owner = h.send(askAlice("GET", "/users/access_token/validate", owner)).fresh()
 			}
-			application = h.tokenOf(owner, "notes-app")
+			application := h.tokenOf(owner, "notes-app")
 			service := h.bodyToken(askAlice("GET", "/users/application_token?name=x&resource=y", owner))
 			for name, token := range map[string]string{"application": application, "service": service} {
 				if got := seconds(t, token, "exp"); !got.Equal(morning.Add(tc.want)) {

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/e2e/harness"
@@ -133,6 +135,56 @@ func TestNextCallAfterAnEndingIsRefused(t *testing.T) {
 			p.wantEnded(t, "the owner's renewed", renewed, way.owner, call)
 			p.wantEnded(t, "the application's", minted.application, way.application, call)
 			p.wantEnded(t, "the grandchild's", minted.grandchild, way.grandchild, call)
+		})
+	}
+}
+
+// None of the calls that begin after the answer to a revocation succeeds, however many
+// there are.
+func TestEndingHoldsUnderLoad(t *testing.T) {
+	for _, way := range familyEndings()[:3] { // each ends all three tokens
+		t.Run(way.name, func(t *testing.T) {
+			p, minted := startMinted(t)
+			var (
+				acknowledged, late, served atomic.Int64
+				running                    sync.WaitGroup
+				done                       = make(chan struct{})
+			)
+			tokens := []string{p.token, minted.application, minted.grandchild}
+			for i := range 6 {
+				conn := harness.Dial(t, p.Gate)
+				running.Go(func() {
+					for {
+						select {
+						case <-done:
+							return
+						default:
+						}
+						after := acknowledged.Load() == 1
+						conn.Write(harness.Request("GET", diary, p.Gate, xAuth(tokens[i%len(tokens)])))
+						if conn.Read("GET").Status != 200 {
+							continue
+						}
+						served.Add(1)
+						if after {
+							late.Add(1)
+						}
+					}
+				})
+			}
+			harness.Eventually(t, "the load runs", func() bool { return served.Load() > 100 })
+			way.run(t, p, minted)
+			acknowledged.Store(1)
+			for _, token := range tokens {
+				for range 10 {
+					p.call(t, 401, "GET", diary, token)
+				}
+			}
+			close(done)
+			running.Wait()
+			if late.Load() > 0 {
+				t.Errorf("%d calls that began after the answer succeeded", late.Load())
+			}
 		})
 	}
 }

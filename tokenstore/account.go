@@ -87,6 +87,7 @@ func (s *Store) CreateAccount(ctx context.Context, account Account, keys Account
 		if err := put(t, key, versionIndex, index{ID: account.ID}); err != nil {
 			return err
 		}
+		keys.Signing = slices.Clone(keys.Signing)
 		for i := range keys.Signing {
 			keys.Signing[i].CreatedAt = t.now
 		}

@@ -53,14 +53,6 @@ func (f Family) whole() bool {
 	}
 }
 
-// end is the end of a family of its own making: its holder signed out.
-func (f Family) end(token Token) *EndedError {
-	if f.SignedOutAt.IsZero() {
-		return nil
-	}
-	return &EndedError{SignedOut, f.SignedOutAt, token}
-}
-
 // NewFamily is what a token family is made of.
 type NewFamily struct {
 	Realm, Host string
@@ -242,10 +234,7 @@ func familyOf(r Reader, realm string, digest secret.Digest, now time.Time) (fami
 	if err != nil {
 		return h, err
 	}
-	if end := h.Token.end(inLastSecond(now), e); end != nil {
-		return h, end
-	}
-	if end := h.Token.Family.end(h.Token); end != nil {
+	if end := h.Token.familyEnd(now, e); end != nil {
 		return h, end
 	}
 	if account.Disabled {
@@ -266,9 +255,16 @@ func familyOf(r Reader, realm string, digest secret.Digest, now time.Time) (fami
 	return h, nil
 }
 
-// inLastSecond is the time by which a family expires: tokens tell their end in whole
-// seconds, of which the last is still good.
-func inLastSecond(now time.Time) time.Time { return now.Add(-time.Second) }
+// familyEnd tells whether a family is over at now, and why: as any token, or because
+// its holder signed out. The earliest cause counts. Tokens of a family tell their end
+// in whole seconds, of which the last is still good; so it is with the family.
+func (t Token) familyEnd(now time.Time, e Epoch) *EndedError {
+	end := t.end(now.Add(-time.Second), e)
+	if left := t.Family.SignedOutAt; !left.IsZero() && (end == nil || left.Before(end.At)) {
+		return &EndedError{SignedOut, left, t}
+	}
+	return end
+}
 
 // boundFamily is a family's record as its account and all that it descends from bound
 // it. An account or ancestor that is gone ended it, whenever that was.
@@ -371,8 +367,8 @@ func (s *Store) familyInfo(r Reader, token Token) (TokenInfo, error) {
 	if err != nil {
 		return info, err
 	}
-	info.Status, info.EndedAt = info.Token.status(inLastSecond(s.clock()), e)
-	if end := token.Family.end(token); end != nil && info.EndedAt.IsZero() {
+	info.Status = StatusActive
+	if end := info.Token.familyEnd(s.clock(), e); end != nil {
 		info.Status, info.EndedAt = string(end.Reason), end.At
 	}
 	info.Use, err = s.lastUse(r, token.Accessor)

@@ -94,8 +94,8 @@ func (s *Store) pruneTokens(ctx context.Context) (int, error) {
 			return false, err
 		}
 		end := token.end(t.now, e)
-		if end == nil && token.Kind == FamilyToken {
-			end = token.Family.end(token)
+		if token.Kind == FamilyToken {
+			end = token.familyEnd(t.now, e)
 		}
 		// What was asked for with a family is good only while its record says so; and
 		// while that is known itself, it must not seem revoked because this is gone.

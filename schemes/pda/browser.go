@@ -7,14 +7,16 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // crossSite tells whether a browser sends a request from another site than the account's
-// own. host is the account's, in its one spelling; origins are those that may call all
-// the same. Browsers say it in Sec-Fetch-Site (Fetch Metadata, W3C), older ones in Origin
-// (RFC 6454 section 7.3); programs that are no browser say neither.
-func crossSite(r *http.Request, host string, origins []string) bool {
-	origin, given := r.Header["Origin"]
+// own. origin is its Origin header, nil if it has none; host is the account's, in its one
+// spelling; origins are those that may call all the same. Browsers say it in Sec-Fetch-Site
+// (Fetch Metadata, W3C), older ones in Origin (RFC 6454 section 7.3); programs that are no
+// browser say neither.
+func crossSite(r *http.Request, origin []string, host string, origins []string) bool {
+	given := origin != nil
 	if given && len(origin) == 1 && slices.Contains(origins, origin[0]) {
 		return false
 	}
@@ -28,6 +30,15 @@ func crossSite(r *http.Request, host string, origins []string) bool {
 		}
 	}
 	return false
+}
+
+// originOf is the Origin of a call, also once Forward has taken it out of the request: the
+// rules are asked again when a body has arrived.
+func originOf(call *schemes.Call) []string {
+	if call.Origin != nil {
+		return call.Origin
+	}
+	return call.Request.Header["Origin"]
 }
 
 // isOwnOrigin tells whether an origin is the place that a request was sent to. The scheme

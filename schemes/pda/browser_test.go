@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 func TestCallsFromOtherSites(t *testing.T) {
@@ -44,7 +46,7 @@ func TestCallsFromOtherSites(t *testing.T) {
 		for name, values := range tt.header {
 			r.Header[name] = values
 		}
-		if got := crossSite(r, "bob.example.com", []string{"https://app.example.org"}); got != tt.want {
+		if got := crossSite(r, r.Header["Origin"], "bob.example.com", []string{"https://app.example.org"}); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -55,17 +57,34 @@ func TestOwnOriginAtAnAddress(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Host = "[::1]:8081"
 	r.Header.Set("Origin", "http://[::1]:8081")
-	if crossSite(r, "[::1]", nil) {
+	if crossSite(r, r.Header["Origin"], "[::1]", nil) {
 		t.Error("the own address is another site")
 	}
 	r.Host = "[::1]:80"
 	r.Header.Set("Origin", "http://[::1]")
-	if crossSite(r, "[::1]", nil) {
+	if crossSite(r, r.Header["Origin"], "[::1]", nil) {
 		t.Error("the usual port is another site")
 	}
 	r.Host = "[::1]"
 	r.Header.Set("Origin", "http://[::1]:8081")
-	if !crossSite(r, "[::1]", nil) {
+	if !crossSite(r, r.Header["Origin"], "[::1]", nil) {
 		t.Error("another port is the own site")
+	}
+}
+
+// Where a call has a body, the rules are asked again behind Forward.
+func TestNamedOriginIsNoOtherSiteOnceItsHeaderIsTakenOut(t *testing.T) {
+	t.Parallel()
+	s := &Scheme{config: Config{Origins: []string{"https://app.example.org"}}}
+	for origin, want := range map[string]bool{"https://app.example.org": false, "https://evil.example.org": true} {
+		r := httptest.NewRequest("POST", "/api/v2.6/applications/notes/proxy/x", nil)
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		call := &schemes.Call{Request: r, Host: "bob.example.com"}
+		before := s.isCrossSite(call)
+		s.Forward(call, r)
+		if after := s.isCrossSite(call); before != want || after != want || r.Header["Origin"] != nil {
+			t.Errorf("%s: another site before %v, after %v", origin, before, after)
+		}
 	}
 }

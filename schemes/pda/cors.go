@@ -117,10 +117,7 @@ func (s *Scheme) shareWithOrigin(call *schemes.Call, header http.Header) {
 	if !varies(header, "Origin") {
 		header.Add("Vary", "Origin")
 	}
-	origin := call.Request.Header["Origin"]
-	if call.Origin != nil {
-		origin = call.Origin // it was not forwarded
-	}
+	origin := originOf(call)
 	if len(origin) != 1 || !slices.Contains(s.config.Origins, origin[0]) {
 		return
 	}

@@ -96,10 +96,11 @@ func parseGrant(text string) (grant, error) {
 	return grant{privilege, detail}, nil
 }
 
-// isSource takes the source that a file is said to come from.
+// isSource takes the source that a file is said to come from. The server behind gets
+// grants as a list with commas: one in a source would begin another grant there.
 func isSource(text string) bool {
 	return text != "" && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
-		return r == '*' || unicode.IsSpace(r) || !unicode.IsPrint(r)
+		return r == '*' || r == ',' || unicode.IsSpace(r) || !unicode.IsPrint(r)
 	})
 }
 

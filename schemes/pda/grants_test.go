@@ -33,7 +33,7 @@ func TestBadGrants(t *testing.T) {
 		"", ":", "notes", "namespace-read", "namespace-read:", "namespace-read:*", "namespace-read:Notes", "namespace-read:a/b", "namespace-read: a",
 		"namespace-read:a ", " namespace-read:a", "Namespace-Read:a", "namespace-read:a:b", "namespace-read:" + strings.Repeat("a", maxNamespace+1),
 		"namespaceread:a", "owner:", "owner:*", "Owner", "owner ", "platform:x", "application-list:a", "data-debit", "data-debit:", "data-debit:a.b",
-		"data-debit-create:a", "manage-files", "manage-files:", "manage-files:*", "manage-files:a b", "manage-files:a\n", "manage-files:\xff",
+		"data-debit-create:a", "manage-files", "manage-files:", "manage-files:*", "manage-files:a b", "manage-files:a,owner", "manage-files:a\n", "manage-files:\xff",
 		"application-manage:a_b", "application-manage:\u212a", "*", "*:*", "manage-files:" + strings.Repeat("a", maxGrantLength),
 	} {
 		_, err := CheckGrants([]string{"owner", bad})

@@ -207,7 +207,7 @@ func (s *Scheme) denial(call *schemes.Call, decision policies.Decision) *schemes
 
 // isCrossSite tells whether a browser sends the call from another site.
 func (s *Scheme) isCrossSite(call *schemes.Call) bool {
-	return crossSite(call.Request, call.Host, s.config.Origins)
+	return crossSite(call.Request, originOf(call), call.Host, s.config.Origins)
 }
 
 // dashboardRule is the rule behind what the option public names.

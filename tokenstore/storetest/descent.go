@@ -98,7 +98,8 @@ func signOut(t *testing.T, s *site) {
 	if got := s.living(t, names); got != "phone p eve" {
 		t.Errorf("after a revocation live %s", got)
 	}
-	leave("aaa") // ends nothing that was not over
+	s.wantFamily(t, "bob", "signed out at "+unix(dawn)) // the first cause counts
+	leave("aaa")                                        // ends nothing that was not over
 	for name, err := range map[string]error{
 		"an unknown id":   s.SignOut(t.Context(), home, familyOf("nobody"), actor),
 		"another realm's": s.SignOut(t.Context(), "away", familyOf("eve"), actor),

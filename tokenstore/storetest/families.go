@@ -207,12 +207,19 @@ func pruneFamilies(t *testing.T, s *site) {
 	s.openAccount(t, home, "bob.example")
 	s.mustSignIn(t, "bob.example", "bob")
 	s.mustSignIn(t, "bob.example", "alone")
+	s.mustSignIn(t, "bob.example", "left")
+	if err := s.SignOut(t.Context(), home, familyOf("left"), actor); err != nil {
+		t.Fatal(err)
+	}
 	s.clock.advance(familyLife - time.Hour)
 	s.mustAsk(t, "bob.example", "bob", "child", tokenstore.ValidateScope)
 	if err := s.SignOut(t.Context(), home, familyOf("bob"), actor); err != nil {
 		t.Fatal(err)
 	}
 	s.clock.advance(familyLife - time.Hour)
+	s.pass(t)
+	s.wantFamily(t, "left", "unknown") // its end was when its holder signed out
+	s.wantFamily(t, "alone", "expired at "+unix(dawn.Add(familyLife)))
 	s.mustAsk(t, "bob.example", "child", "grandchild", tokenstore.ValidateScope)
 	s.Touch("bob", "192.0.2.7", "browser")
 	if err := s.FlushUsage(t.Context()); err != nil {
