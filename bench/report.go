@@ -41,8 +41,11 @@ var compareHead = []string{
 // compareRow is a work's line: medians over its rounds.
 func compareRow(w work, pairs []pair) []string {
 	ratios := values(pairs, pair.ratio)
-	verdict := "ok"
-	if median(ratios) > w.limit {
+	limit, verdict := fmt.Sprintf("%.2f", w.limit), "ok"
+	switch {
+	case w.limit == 0:
+		limit, verdict = "-", ""
+	case median(ratios) > w.limit:
 		verdict = "MISSED"
 	}
 	bare := values(pairs, func(p pair) sample { return p.bare })
@@ -51,7 +54,7 @@ func compareRow(w work, pairs []pair) []string {
 		w.name, cpuOf(bare), cpuOf(gateway),
 		fmt.Sprintf("%.2f", median(ratios)),
 		fmt.Sprintf("%.2f-%.2f", slices.Min(ratios), slices.Max(ratios)),
-		fmt.Sprintf("%.2f", w.limit), verdict,
+		limit, verdict,
 		latencyOf(bare), latencyOf(gateway),
 	}
 }

@@ -69,6 +69,13 @@ func TestCompareRowJudgesTheMedianRound(t *testing.T) {
 	}
 }
 
+func TestWorkWithoutALimitIsNotJudged(t *testing.T) {
+	row := compareRow(work{name: "some"}, []pair{at(900)})
+	if got := strings.Join(row[3:7], " "); got != "9.00 9.00-9.00 - " {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestRotationRowIsARatioOfRates(t *testing.T) {
 	for _, tc := range []struct {
 		name, want string

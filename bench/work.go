@@ -10,7 +10,7 @@ import (
 type work struct {
 	name string
 	// limit is the most that the gateway's CPU time may be, as a ratio to that of
-	// bare Caddy; 0 for what has no bare counterpart.
+	// bare Caddy; 0 for what has no bare counterpart, or depends on how often it is asked.
 	limit float64
 	// status that the gateway answers. Bare Caddy proxies everything.
 	status int

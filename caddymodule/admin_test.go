@@ -35,10 +35,29 @@ func TestEveryAdminRouteAnswers(t *testing.T) {
 		"POST /gatehouse/delta/{realm}/recipients/{name}/federation": `{"issuer": "http://127.0.0.1:9", "audiences": ["a"], "subject": "s"}`,
 		"POST /gatehouse/delta/{realm}/admins":                       `{"name": "other"}`,
 		importRoute:                                                  `{"recipients": [{"name": "new", "token": "0123456789abcdef"}]}`,
+
+		"POST /gatehouse/pda/{realm}/accounts":                                    `{"host": "alice.pda.example.com", "password": "` + bobPassword + `"}`,
+		"PATCH /gatehouse/pda/{realm}/accounts/{host}":                            `{"disabled": true}`,
+		"POST /gatehouse/pda/{realm}/accounts/{host}/password":                    `{"password": "eleven tall chimneys"}`,
+		"POST /gatehouse/pda/{realm}/accounts/{host}/rotate-key":                  `{"overlap": "72h"}`,
+		"PATCH /gatehouse/pda/{realm}/accounts/{host}/applications/{application}": `{"enabled": true}`,
+		"POST /gatehouse/pda/{realm}/applications":                                `{"id": "calendar", "version": "1.0.0"}`,
+		"PATCH /gatehouse/pda/{realm}/applications/{application}":                 `{"version": "1.1.0"}`,
 	}
 	for _, route := range new(AdminAPI).Routes() {
 		// The name becomes the store's folder, in which braces are a placeholder.
 		t.Run(strings.NewReplacer("{", "", "}", "").Replace(route.Pattern), func(t *testing.T) {
+			if strings.Contains(route.Pattern, "/pda/") {
+				g := startPeople(t)
+				g.account(bob)
+				g.ok("POST", applicationsPath, `{"id": "notes", "version": "1.0.0"}`)
+				method, path, _ := strings.Cut(route.Pattern, " ")
+				path = strings.NewReplacer("{realm}", "default", "{host}", bob, "{application}", "notes").Replace(path)
+				if answer := g.ok(method, path, bodies[route.Pattern]); len(answer) == 0 {
+					t.Error("an empty answer")
+				}
+				return
+			}
 			g := startGateway(t)
 			link := g.create("acme", "sales")["activation_link"]
 			if !strings.HasSuffix(route.Pattern, "/link") {

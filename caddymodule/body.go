@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"io"
 	"net/http"
 
@@ -17,7 +18,12 @@ type guardedBody struct {
 	passage *passage
 	left    int64 // bytes until the end, if the length was announced; else negative
 	passed  bool
+	asking  bool
 }
+
+// errReadInRules says that a scheme reads the body of a call while its rules are asked
+// again because of that body.
+var errReadInRules = errors.New("the rules read a body that waits for them")
 
 // guardBody wraps the body of a request that has one.
 func (p *passage) guardBody() {
@@ -37,7 +43,13 @@ func (b *guardedBody) Read(data []byte) (int, error) {
 	if !atEnd || b.passed {
 		return n, err
 	}
-	if lapsed := b.passage.askAgain(); lapsed != nil {
+	if b.asking {
+		return 0, errReadInRules // rather than without end
+	}
+	b.asking = true
+	lapsed := b.passage.askAgain()
+	b.asking = false
+	if lapsed != nil {
 		b.passage.lapsed.Store(&lapsed)
 		return 0, lapsed
 	}

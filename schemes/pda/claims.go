@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // claims are what a token says. Its subject is left out: nobody but the server behind
@@ -66,6 +67,15 @@ func (c claims) whole() bool {
 		return c.Scope == "" && c.Resource == ""
 	}
 	return c.Scope != "" && c.Version == ""
+}
+
+// are tells whether the claims are those with which a family began.
+func (c claims) are(family tokenstore.Token) bool {
+	scope := family.Family.Scope
+	if scope == tokenstore.ApplicationScope {
+		scope = ""
+	}
+	return c.Application == family.Family.Application && c.Scope == string(scope) && c.Expires.Equal(family.ExpiresAt)
 }
 
 func isMoment(seconds int64) bool { return 0 < seconds && seconds <= latest }

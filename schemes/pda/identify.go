@@ -80,6 +80,10 @@ func (s *Scheme) identifyFamily(ctx context.Context, b *schemes.Backend, account
 		return nil, 0, notAuthenticated(schemes.EndedCredential, err)
 	case err != nil:
 		return nil, 0, schemes.Unavailable(err)
+	// The server behind may hold the account's key too (upstream token). What it makes of it
+	// is not what was issued here.
+	case !token.claims.are(h.Token):
+		return nil, 0, notAuthenticated(schemes.BadCredential, errors.New("the token says otherwise than its family"))
 	case h.Account.ID != account.ID:
 		return nil, 0, notAuthenticated(schemes.BadCredential, errors.New("the token is another account's"))
 	}

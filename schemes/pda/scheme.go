@@ -292,6 +292,8 @@ func (s *Scheme) dress(call *schemes.Call, status int, header http.Header) {
 	if !call.Renewed.IsZero() && status != http.StatusUnauthorized {
 		header[tokenField] = []string{call.Renewed.Reveal()}
 		header["Cache-Control"] = noStore
+		delete(header, "Cdn-Cache-Control") // RFC 9213: it would count for more
+		delete(header, "Surrogate-Control")
 	}
 	s.shareWithOrigin(call, header)
 }
