@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -54,7 +55,7 @@ func createAccount(app *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &said); err != nil {
 		return nil, err
 	}
-	if err := isText(said.Password); err != nil {
+	if err := cmp.Or(isText("password", said.Password), isText("crypter key", said.Crypter)); err != nil {
 		return nil, err
 	}
 	created, err := scheme.CreateAccount(r.Context(), pda.AccountOrder{
@@ -75,11 +76,12 @@ func given(text string) []byte {
 	return []byte(text)
 }
 
-// isText refuses a password that was not UTF-8: JSON has put another character in the
-// place of what it could not read, and the owner would be let in with that.
-func isText(password string) error {
-	if strings.ContainsRune(password, '\uFFFD') {
-		return fmt.Errorf("%w: the password is no text in UTF-8", tokenstore.ErrInvalid)
+// isText refuses a secret that was not UTF-8: JSON has put another character in the place
+// of what it could not read, and the owner would be let in with that, or the server
+// behind understand no subject.
+func isText(name, text string) error {
+	if strings.ContainsRune(text, '\uFFFD') {
+		return fmt.Errorf("%w: the %s is no text in UTF-8", tokenstore.ErrInvalid, name)
 	}
 	return nil
 }
@@ -141,7 +143,7 @@ func setAccountPassword(app *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &order); err != nil {
 		return nil, err
 	}
-	if err := isText(order.Password); err != nil {
+	if err := isText("password", order.Password); err != nil {
 		return nil, err
 	}
 	if _, err := scheme.SetPassword(r.Context(), host, order.Password, actor(r)); err != nil {
@@ -217,7 +219,7 @@ func enrolApplication(app *App, r *http.Request) (any, error) {
 	if change.Enabled == nil {
 		return nil, fmt.Errorf("%w: enabled is missing", tokenstore.ErrInvalid)
 	}
-	if _, _, err := store.Enrol(r.Context(), realm, host, r.PathValue("application"), *change.Enabled, actor(r)); err != nil {
+	if _, _, err := store.Enrol(r.Context(), realm, host, r.PathValue("application"), *change.Enabled, nil, actor(r)); err != nil {
 		return nil, err
 	}
 	return viewAccountOf(app, r, host)

@@ -30,6 +30,8 @@ func TestAccountCallsAreRefusedInWords(t *testing.T) {
 		{"a weak password", "POST", accountsPath, `{"host":"alice.pda.example.com","password":"password1"}`, 400, "guessed too easily"},
 		{"a password that is no text", "POST", accountsPath, "{\"host\":\"alice.pda.example.com\",\"password\":\"seven dusty lanterns\xff\"}", 400, "no text in UTF-8"},
 		{"another that is no text", "POST", accountsPath + "/" + bob + "/password", "{\"password\":\"seven dusty lanterns\xff\"}", 400, "no text in UTF-8"},
+		{"a password with half a pair of escapes", "POST", accountsPath, `{"host":"alice.pda.example.com","password":"seven dusty lanterns\ud800"}`, 400, "password is no text in UTF-8"},
+		{"a crypter key with half a pair of escapes", "POST", accountsPath, `{"host":"alice.pda.example.com","password":"` + bobPassword + `","key":"x","crypter_key":"lanterns\udfff"}`, 400, "crypter key is no text in UTF-8"},
 		{"a password and a hash", "POST", accountsPath, `{"host":"alice.pda.example.com","password":"` + bobPassword + `","password_hash":"$2a$10$abcdefghijklmnopqrstuuO5XhQ0mEhO0bqJm9C4u8x8mKqXkXkXk"}`, 400, "not both"},
 		{"a misspelt member", "POST", accountsPath, `{"hots":"alice.pda.example.com"}`, 400, "hots"},
 		{"a change that changes nothing", "PATCH", accountsPath + "/" + bob, `{}`, 400, "disabled is missing"},

@@ -59,7 +59,7 @@ type PDA struct {
 	BatchLimit int64 `json:"batch_limit,omitempty"`
 
 	// What applications may call although only the server behind can tell whether they
-	// may: `records` deletes records by their ids, `links` links records, `files` reads
+	// may: `records` updates and deletes records by their ids, `links` links records, `files` reads
 	// and searches files. `contracts` are calls with a contract's token in their body,
 	// for anybody. Default: none.
 	LeaveToServer []string `json:"leave_to_server,omitempty"`

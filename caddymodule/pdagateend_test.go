@@ -141,7 +141,7 @@ func TestWhatEndsWhat(t *testing.T) {
 				_, err := h.store.EnableApplication(t.Context(), people, "notes-app", false, "a test")
 				return err
 			},
-			want: map[string]int{"application": 403, "other's application": 403},
+			want: map[string]int{"application": 403, "grandchild": 403, "other's application": 403},
 			again: func(h *household) error {
 				_, err := h.store.EnableApplication(t.Context(), people, "notes-app", true, "a test")
 				return err
@@ -153,9 +153,9 @@ func TestWhatEndsWhat(t *testing.T) {
 				h.send(askAlice("GET", "/api/v2/applications/notes-app/disable", tokens["owner"])).want(200, "")
 				return nil
 			},
-			want: map[string]int{"application": 403, "other's application": 403},
+			want: map[string]int{"application": 403, "grandchild": 403, "other's application": 403},
 			again: func(h *household) error {
-				_, _, err := h.store.Enrol(t.Context(), people, alice, "notes-app", true, "a test")
+				_, _, err := h.store.Enrol(t.Context(), people, alice, "notes-app", true, nil, "a test")
 				return err
 			},
 		},
@@ -169,7 +169,7 @@ func TestWhatEndsWhat(t *testing.T) {
 				h.setUp(tokens["owner"], "notes-app")
 				return nil
 			},
-			want: map[string]int{"application": 403, "other's application": 403},
+			want: map[string]int{"application": 403, "grandchild": 403, "other's application": 403},
 		},
 		{
 			name: "a new key without overlap",

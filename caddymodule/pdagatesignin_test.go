@@ -212,6 +212,13 @@ func TestPasswordChange(t *testing.T) {
 		want       string
 	}{
 		{"wrong old", `{"newPassword":"` + next + `","password":"wrong"}`, 403, invalid},
+		// Judging a password takes long: nobody may ask for it without the old one.
+		{"wrong old, weak new", `{"newPassword":"password","password":"wrong"}`, 403, invalid},
+		// JSON would put U+FFFD in its place, and the owner sign in with that.
+		{"new with half a pair of escapes", `{"newPassword":"` + next + `\ud800","password":"` + alicePassword + `"}`, 400, ""},
+		{"new with the second half alone", `{"newPassword":"` + next + `\udc00 x","password":"` + alicePassword + `"}`, 400, ""},
+		{"new with U+FFFD", `{"newPassword":"` + next + `�","password":"` + alicePassword + `"}`, 400, ""},
+		{"old with half a pair of escapes", `{"newPassword":"` + next + `","password":"\ud800"}`, 400, ""},
 		{"missing old", `{"newPassword":"` + next + `"}`, 403, missing},
 		{"old null", `{"newPassword":"` + next + `","password":null}`, 403, missing},
 		{"old a number", `{"newPassword":"` + next + `","password":5}`, 400, ""},

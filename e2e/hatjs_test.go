@@ -58,13 +58,6 @@ func TestNPMClientOfAnApplication(t *testing.T) {
 	if err := json.Unmarshal(page.Body, &records); err != nil || len(records) != 1 || records[0].ID != second.ID {
 		t.Errorf("reading a page answers %s", page.Body)
 	}
-	second.Data = json.RawMessage(`{"text":"changed"}`)
-	if got := client.Call("hatData", "update", []harness.Record{second}); got.Status != 201 {
-		t.Errorf("the update answers %d %s", got.Status, got.Body)
-	}
-	if kept := p.server.Records(); len(kept) != 2 || string(kept[1].Data) != `{"text":"changed"}` {
-		t.Errorf("the server behind keeps %s", kept)
-	}
 	if got := client.Call("applications", "getById", "diary-app"); got.Status != 200 {
 		t.Errorf("the application's own entry: %d %s", got.Status, got.Body)
 	}
@@ -76,7 +69,9 @@ func TestNPMClientOfAnApplication(t *testing.T) {
 		{"hatData", "getAllDefault", []any{"calendar", "events"}},
 		{"hatData", "create", []any{"calendar", "events", map[string]any{"a": 1}}},
 		{"hatData", "update", []any{[]harness.Record{{Endpoint: "calendar/events", ID: first.ID, Data: json.RawMessage(`{}`)}}}},
-		{"hatData", "delete", []any{[]string{first.ID}}}, // only the server behind knows its namespace
+		// Only the server behind knows the namespace of a record.
+		{"hatData", "update", []any{[]harness.Record{second}}},
+		{"hatData", "delete", []any{[]string{first.ID}}},
 		{"applications", "getAllDefault", nil},
 		{"dataDebits", "getAllDefault", nil},
 		{"files", "uploadFile", []any{map[string]any{"name": "a", "source": "notes"}, "text", "text/plain"}},
@@ -93,11 +88,24 @@ func TestNPMClientOfAnApplication(t *testing.T) {
 	wantThrown(t, err, 401)
 }
 
+// updates changes the one record of the server behind.
+func updates(t *testing.T, p *personal, client *harness.HatClient, made harness.Record) {
+	t.Helper()
+	made.Data = json.RawMessage(`{"text":"changed"}`)
+	if got := client.Call("hatData", "update", []harness.Record{made}); got.Status != 201 {
+		t.Errorf("the update answers %d %s", got.Status, got.Body)
+	}
+	if kept := p.server.Records(); len(kept) != 1 || string(kept[0].Data) != `{"text":"changed"}` {
+		t.Errorf("the server behind keeps %s", kept)
+	}
+}
+
 func TestNPMClientOfTheOwner(t *testing.T) {
 	p := startPersonal(t, pdaSite)
 	p.addApplication(t, "diary-app", "namespace-read:notes")
 	client := harness.StartNode(t).HatClient(p.token)
 	made := record(t, client.Call("hatData", "create", "notes", "diary", map[string]any{"text": "first"}))
+	updates(t, p, client, made)
 	if got := client.Call("hatData", "delete", []string{made.ID}); got.Status != 200 || len(p.server.Records()) != 0 {
 		t.Errorf("the deletion answers %d %s", got.Status, got.Body)
 	}
@@ -147,6 +155,7 @@ func TestNPMClientWhereTheServerDecides(t *testing.T) {
 	p.addApplication(t, "diary-app", "namespace-write:notes", "manage-files:notes")
 	client := harness.StartNode(t).HatClient(p.applicationToken(t, "diary-app"))
 	made := record(t, client.Call("hatData", "create", "notes", "diary", map[string]any{"text": "first"}))
+	updates(t, p, client, made)
 	if got := client.Call("hatData", "delete", []string{made.ID}); got.Status != 200 {
 		t.Errorf("the deletion answers %d %s", got.Status, got.Body)
 	}

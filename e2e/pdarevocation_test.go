@@ -51,13 +51,13 @@ func familyEndings() []familyEnding {
 			p.Gatehouse("token", "revoke", p.accessorOf(t, m.application))
 		}, good, ended, ended},
 		{"token revoke-all", command("token", "revoke-all", "--realm", "default"), ended, ended, ended},
-		{"application disable", command("application", "disable", "app"), good, denied, good},
+		{"application disable", command("application", "disable", "app"), good, denied, denied},
 		{"application disable on the account", func(_ *testing.T, p *personal, _ mintedTokens) {
 			p.Gatehouse("application", "disable", "app", "--account", p.host)
-		}, good, denied, good},
+		}, good, denied, denied},
 		{"the owner disables the application", func(t *testing.T, p *personal, _ mintedTokens) {
 			p.call(t, 200, "GET", "/api/v2.6/applications/app/disable", p.token)
-		}, good, denied, good},
+		}, good, denied, denied},
 		{"the owner signs out", func(t *testing.T, p *personal, _ mintedTokens) {
 			p.call(t, 200, "POST", "/control/v2/auth/logout", p.token, "Content-Length: 0")
 		}, ended, good, good},

@@ -29,6 +29,8 @@ type allowance struct {
 var (
 	usualAllowance    = allowance{free: 5, first: time.Second}
 	pressureAllowance = allowance{free: 1, first: 30 * time.Second}
+	// widerAllowance is that of an IPv6 /48: one customer at some providers, many at others.
+	widerAllowance = allowance{free: 30, first: time.Second}
 )
 
 // BackoffKey is what failed sign-ins are counted by.
@@ -52,16 +54,22 @@ type BackoffKey struct {
 // counted, and no more: with an account of one's own one cannot clear the way to
 // another.
 //
+// Of IPv6, the wider network counts too, as WiderNetwork says it, whatever account an
+// attempt was for: else one customer with a /48 would be 65,536 networks. There, thirty
+// failures are free, for it can be many customers.
+//
 // An account with more than 20 failures in a quarter of an hour, from wherever, is
 // under pressure: a network that it does not know has one free failure, and then waits
 // from 30 seconds upwards. That slows down those who come from many networks. It does
 // not stop those who come from very many, for an attempt from a network without
-// failures is never refused; and one from a network that the account knows is refused
-// for the failures of that network at that account alone. So nobody can keep an owner
-// out who does not share a network with him.
+// failures is never refused, if its wider network has none either; and one from a
+// network that the account knows is refused for the failures of that network at that
+// account alone. So nobody can keep an owner out who does not share a network with him;
+// and where the account was not signed in to of late, no wider network.
 //
-// It is bounded: of the networks, of the accounts, and of the pairs of both, the
-// 50,000 that were last tried are counted (some 60 MB at the very most). To have his
+// It is bounded: of the networks, of the wider ones, of the accounts, and of the pairs
+// of account and network, the 50,000 that were last tried are counted (some 75 MB at the
+// very most). To have his
 // own count forgotten, an attacker must fail from 50,000 other networks: a refused
 // attempt adds nothing to what is counted, and keeps its own counts from being
 // forgotten; and one network can add five pairs before it must wait. Whoever has so
@@ -75,6 +83,7 @@ type Backoff struct {
 
 	mu       sync.Mutex
 	networks *simplelru.LRU[BackoffKey, *attempts] // without an account
+	wider    *simplelru.LRU[BackoffKey, *attempts] // likewise
 	pairs    *simplelru.LRU[BackoffKey, *attempts]
 	accounts *simplelru.LRU[BackoffKey, *attempts] // without a network
 }
@@ -91,7 +100,8 @@ type attempts struct {
 	recent []time.Duration
 }
 
-// DefaultBackoffCapacity is how many networks, accounts and pairs are counted, each.
+// DefaultBackoffCapacity is how many networks, wider networks, accounts and pairs are
+// counted, each.
 const DefaultBackoffCapacity = 50_000
 
 // NewBackoff returns a Backoff. A capacity below 1 means the default, a nil clock
@@ -110,7 +120,7 @@ func NewBackoff(capacity int, now func() time.Time) *Backoff {
 		}
 		return lru
 	}
-	return &Backoff{now: now, start: now(), networks: counts(), pairs: counts(), accounts: counts()}
+	return &Backoff{now: now, start: now(), networks: counts(), wider: counts(), pairs: counts(), accounts: counts()}
 }
 
 // Attempt asks, before the password is looked at, whether there may be an attempt now.
@@ -128,6 +138,9 @@ func (b *Backoff) Attempt(key BackoffKey, known bool) (retryAfter time.Duration,
 	wait := look(b.pairs, key, now).wait(now, allow)
 	if !known {
 		wait = max(wait, look(b.networks, key.network(), now).wait(now, usualAllowance))
+		if wider, ok := key.wider(); ok {
+			wait = max(wait, look(b.wider, wider, now).wait(now, widerAllowance))
+		}
 	}
 	if wait > 0 {
 		return (wait + time.Second - 1).Truncate(time.Second), false
@@ -172,28 +185,46 @@ func (b *Backoff) ended(key BackoffKey, forgive bool) {
 	}
 	pair, _ := b.pairs.Peek(key)
 	network, _ := b.networks.Peek(key.network())
+	wider, isWider := key.wider()
 	if forgive {
 		network.failures = max(network.failures-pair.failures, 0)
+		if isWider {
+			around, _ := b.wider.Peek(wider)
+			around.failures = max(around.failures-pair.failures, 0)
+		}
 		pair.failures = 0
 	}
 	// Those who mean well do not push attackers out of what is counted.
 	forget(b.pairs, key)
 	forget(b.networks, key.network())
+	if isWider {
+		forget(b.wider, wider)
+	}
 	forget(b.accounts, key.account())
 }
 
-// counted returns the attempts of a network, of a pair and of an account, and makes
-// room for them if need be.
-func (b *Backoff) counted(key BackoffKey, now time.Duration) [3]*attempts {
-	return [3]*attempts{
+// counted returns the attempts of a network, of a pair, of an account, and of the wider
+// network if there is one, and makes room for them if need be.
+func (b *Backoff) counted(key BackoffKey, now time.Duration) []*attempts {
+	all := append(make([]*attempts, 0, 4),
 		obtain(b.networks, key.network(), now),
 		obtain(b.pairs, key, now),
 		obtain(b.accounts, key.account(), now),
+	)
+	if wider, ok := key.wider(); ok {
+		all = append(all, obtain(b.wider, wider, now))
 	}
+	return all
 }
 
 func (k BackoffKey) network() BackoffKey { return BackoffKey{Realm: k.Realm, Network: k.Network} }
 func (k BackoffKey) account() BackoffKey { return BackoffKey{Realm: k.Realm, Account: k.Account} }
+
+// wider is the network around the network, if that is another one.
+func (k BackoffKey) wider() (BackoffKey, bool) {
+	wider := WiderNetwork(k.Network)
+	return BackoffKey{Realm: k.Realm, Network: wider}, wider != k.Network
+}
 
 // look returns the attempts of a key, or nil. Looking is enough for them not to be
 // forgotten.

@@ -26,3 +26,15 @@ func NetworkOf(clientIP string) string {
 	prefix, _ := ip.Prefix(bits) // fails for other numbers of bits only
 	return prefix.String()
 }
+
+// WiderNetwork returns what the party of a network may have as a whole: the /48 around
+// an IPv6 /64, which providers give to one customer (RFC 6177). All others have no wider
+// one, and are returned as they are.
+func WiderNetwork(network string) string {
+	prefix, err := netip.ParsePrefix(network)
+	if err != nil || prefix.Bits() != 64 {
+		return network
+	}
+	wider, _ := prefix.Addr().Prefix(48) // fails for other numbers of bits only
+	return wider.String()
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,10 +109,8 @@ func (a *Account) check() error {
 	if err != nil || host != a.Host {
 		return fmt.Errorf("%w: %q is not the host of an account; write it in lower case and without a port, such as bob.pda.example.com", ErrInvalid, a.Host)
 	}
-	if a.Address != "" {
-		if host, err := canonpath.Host(a.Address); err != nil || host != a.Host {
-			return fmt.Errorf("%w: the address of an account is its host, with a port, such as %s:8443", ErrInvalid, a.Host)
-		}
+	if a.Address != "" && !a.isAddress() {
+		return fmt.Errorf("%w: the address of an account is its host in the same spelling, with a port or without, such as %s:8443", ErrInvalid, a.Host)
 	}
 	switch {
 	case a.Username == "" || len(a.Username) > maxUsername || strings.ContainsFunc(a.Username, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }):
@@ -120,6 +119,16 @@ func (a *Account) check() error {
 		return fmt.Errorf("%w: a user's id is a UUID, such as 6c796c29-fa9e-4678-9c0b-e48956f22bcc", ErrInvalid)
 	}
 	return nil
+}
+
+// isAddress takes one spelling of each address, since clients compare issuers as text.
+func (a *Account) isAddress() bool {
+	text, found := strings.CutPrefix(a.Address, a.Host)
+	if !found || text == "" {
+		return found
+	}
+	port, err := strconv.ParseUint(strings.TrimPrefix(text, ":"), 10, 16)
+	return err == nil && port != 0 && text == ":"+strconv.FormatUint(port, 10)
 }
 
 // isUUID takes the one spelling of RFC 9562 section 4, in lower case.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 )
@@ -73,15 +74,32 @@ func (a *Application) check() error {
 		return fmt.Errorf("%w: a version is three numbers, such as 1.0.0", ErrInvalid)
 	case len(a.Name) > maxNameLength || len(a.URL) > 2048 || len(a.Description) > 4096:
 		return fmt.Errorf("%w: an application's name has at most %d bytes, its URL 2048, its description 4096", ErrInvalid, maxNameLength)
+	case strings.ContainsFunc(a.Name+a.URL, unicode.IsControl) || strings.ContainsFunc(strings.ReplaceAll(a.Description, "\n", ""), unicode.IsControl):
+		return fmt.Errorf("%w: an application's name, URL and description have no control characters, but the description may have lines", ErrInvalid)
+	case a.URL != "" && !isWebURL(a.URL):
+		return fmt.Errorf("%w: an application's URL is an absolute one of http or https", ErrInvalid)
 	case len(a.RedirectURIs) > 20:
 		return fmt.Errorf("%w: an application has at most 20 redirect URIs", ErrInvalid)
 	}
 	for _, uri := range a.RedirectURIs {
-		if u, err := url.Parse(uri); err != nil || !u.IsAbs() || u.Fragment != "" || len(uri) > 2048 {
+		u, err := url.Parse(uri)
+		if err != nil || !u.IsAbs() || strings.Contains(uri, "#") || len(uri) > 2048 {
 			return fmt.Errorf("%w: %q is no redirect URI: write an absolute one without a fragment", ErrInvalid, uri)
+		}
+		if slices.Contains(harmfulSchemes, u.Scheme) {
+			return fmt.Errorf("%w: a redirect URI of %s: is none that a token may be sent to", ErrInvalid, u.Scheme)
 		}
 	}
 	return nil
+}
+
+// harmfulSchemes are those whose URIs a browser takes for a program or a page of the one
+// that it shows, or for a file; nobody is reached by them.
+var harmfulSchemes = []string{"javascript", "data", "vbscript", "file", "blob", "about"}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
 }
 
 // isApplicationID takes what the routes of the data API take as an id.
@@ -209,8 +227,9 @@ func (s *Store) Applications(ctx context.Context, realm, after string, limit int
 }
 
 // Enrol sets an application up on an account and enables it, or disables it there.
+// check is asked inside of the transaction, if it is not nil, and may run several times.
 // Disabling one that was never set up is ErrInvalid; ErrNotFound, for either.
-func (s *Store) Enrol(ctx context.Context, realm, host, application string, enabled bool, actor string) (Account, Application, error) {
+func (s *Store) Enrol(ctx context.Context, realm, host, application string, enabled bool, check func(Application, Account) error, actor string) (Account, Application, error) {
 	var (
 		account Account
 		entry   Application
@@ -221,6 +240,11 @@ func (s *Store) Enrol(ctx context.Context, realm, host, application string, enab
 		}
 		if account, err = accountByHost(t, realm, host); err != nil {
 			return err
+		}
+		if check != nil {
+			if err := check(entry, account); err != nil {
+				return err
+			}
 		}
 		if err := account.enrol(entry, enabled, t.now); err != nil {
 			return err

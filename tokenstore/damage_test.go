@@ -98,7 +98,7 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 		"applications": func() error { _, _, err := f.Applications(t.Context(), realm, "", 10); return err },
 		"add":          func() error { return f.tryApplication("notes") },
 		"set up": func() error {
-			_, _, err := f.Enrol(t.Context(), realm, "bob.example", "notes", true, "tester")
+			_, _, err := f.Enrol(t.Context(), realm, "bob.example", "notes", true, nil, "tester")
 			return err
 		},
 		"rotate key": func() error {

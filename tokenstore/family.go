@@ -83,7 +83,10 @@ type FamilyHolder struct {
 	// Application is the registry's entry; zero for a family that is no application's,
 	// and for one whose application is no longer registered.
 	Application Application
-	Revision    Revision
+	// Suspended says that an application that it was asked for with is disabled, or no
+	// longer registered: what it obtained is not good either, until it is enabled.
+	Suspended bool
+	Revision  Revision
 }
 
 // StartFamily begins a token family. The errors are ErrNotFound for the account, the
@@ -227,7 +230,7 @@ func familyOf(r Reader, realm string, digest secret.Digest, now time.Time) (fami
 		return h, err
 	}
 	h.Account = account
-	if h.Token, err = boundFamily(r, h.own, account); err != nil {
+	if h.Token, h.Suspended, err = boundFamily(r, h.own, account); err != nil {
 		return h, err
 	}
 	e, err := epoch(r, realm)
@@ -243,16 +246,36 @@ func familyOf(r Reader, realm string, digest secret.Digest, now time.Time) (fami
 	if h.Token.Family.Scope != ApplicationScope {
 		return h, nil
 	}
-	h.Application, err = applicationByID(r, realm, h.Token.Family.Application)
+	h.Application, err = applicationOf(r, h.Token)
+	return h, err
+}
+
+// applicationOf is the registry's entry of the application whose tokens a family are;
+// zero if it is no longer registered.
+func applicationOf(r Reader, family Token) (Application, error) {
+	application, err := applicationByID(r, family.Realm, family.Family.Application)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		h.Application = Application{}
+		return Application{}, nil
 	case err != nil:
-		return h, err
-	case h.Application.UID != h.Token.Family.ApplicationUID:
-		h.Application = Application{} // another one of the same id
+		return Application{}, err
+	case application.UID != family.Family.ApplicationUID:
+		return Application{}, nil // another one of the same id
 	}
-	return h, nil
+	return application, nil
+}
+
+// isSuspended tells whether an ancestor is an application's that is disabled.
+func isSuspended(r Reader, ancestor Token, account Account) (bool, error) {
+	if ancestor.Family.Scope != ApplicationScope {
+		return false, nil
+	}
+	application, err := applicationOf(r, ancestor)
+	if err != nil {
+		return false, err
+	}
+	enrolment, _ := account.Enrolment(application)
+	return application.ID == "" || application.Disabled || !enrolment.DisabledAt.IsZero(), nil
 }
 
 // familyEnd tells whether a family is over at now, and why: as any token, or because
@@ -267,8 +290,9 @@ func (t Token) familyEnd(now time.Time, e Epoch) *EndedError {
 }
 
 // boundFamily is a family's record as its account and all that it descends from bound
-// it. An account or ancestor that is gone ended it, whenever that was.
-func boundFamily(r Reader, family Token, account Account) (Token, error) {
+// it, and whether one of those is an application that is disabled. An account or ancestor
+// that is gone ended it, whenever that was.
+func boundFamily(r Reader, family Token, account Account) (bound Token, suspended bool, err error) {
 	gone := family.IssuedAt
 	switch {
 	case account.ID == "":
@@ -279,27 +303,32 @@ func boundFamily(r Reader, family Token, account Account) (Token, error) {
 	ancestor := family
 	for range maxDepth {
 		if len(ancestor.Parent) == 0 {
-			return family, nil
+			return family, suspended, nil
 		}
 		digest, err := digestFrom(ancestor.Parent)
 		if err != nil {
-			return family, err
+			return family, suspended, err
 		}
 		ancestor = Token{}
 		err = get(r, tokenKey(digest), versionToken, &ancestor)
 		if errors.Is(err, ErrNotFound) {
 			family.RevokedAt = earlier(family.RevokedAt, gone)
-			return family, nil
+			return family, suspended, nil
 		}
 		if err != nil {
-			return family, err
+			return family, suspended, err
 		}
 		family.RevokedAt = earlier(family.RevokedAt, ancestor.RevokedAt)
+		is, err := isSuspended(r, ancestor, account)
+		if err != nil {
+			return family, suspended, err
+		}
+		suspended = suspended || is
 	}
 	if len(ancestor.Parent) > 0 {
 		family.RevokedAt = earlier(family.RevokedAt, gone) // deeper than any can be
 	}
-	return family, nil
+	return family, suspended, nil
 }
 
 // SignOut ends a token family for its holder; what was asked for with it goes on. Signing
@@ -360,7 +389,7 @@ func (s *Store) familyInfo(r Reader, token Token) (TokenInfo, error) {
 		return info, err
 	}
 	info.Account = account.Host
-	if info.Token, err = boundFamily(r, token, account); err != nil {
+	if info.Token, _, err = boundFamily(r, token, account); err != nil {
 		return info, err
 	}
 	e, err := epoch(r, token.Realm)

@@ -9,7 +9,8 @@ import (
 
 // ErrHash says that a text is no password hash that this package verifies. It does
 // not quote the text.
-var ErrHash = errors.New("not a password hash that can be verified: want argon2id in PHC form, or bcrypt of a cost of at most 14")
+var ErrHash = errors.New("not a password hash that can be verified: want argon2id in PHC form, " +
+	"of at most 64 MiB, 6 passes, 4 threads, and 304 MiB of memory times passes; or bcrypt of a cost of at most 14")
 
 const hidden = "[password hash]"
 

@@ -82,7 +82,11 @@ func TestParseHash(t *testing.T) {
 	}{
 		{"argon2id", someArgon2id, true},
 		{"least parameters", phc("m=8,t=1,p=1", salt, key), true},
-		{"most parameters", phc("m=262144,t=16,p=16", long, long), true},
+		{"most parameters", phc("m=51882,t=6,p=4", long, long), true},
+		{"what RFC 9106 recommends for little memory", phc("m=65536,t=3,p=4", salt, key), true},
+		{"most memory", phc("m=65536,t=4,p=1", salt, key), true},
+		{"too much memory times passes", phc("m=51883,t=6,p=1", salt, key), false},
+		{"the most of both", phc("m=65536,t=6,p=4", salt, key), false},
 		{"bcrypt", someBcrypt, true},
 		{"bcrypt 2b", "$2b" + someBcrypt[3:], true},
 		{"bcrypt 2y", "$2y" + someBcrypt[3:], true},
@@ -99,13 +103,13 @@ func TestParseHash(t *testing.T) {
 		{"argon2d", strings.Replace(someArgon2id, "argon2id", "argon2d", 1), false},
 		{"old version", strings.Replace(someArgon2id, "v=19", "v=16", 1), false},
 		{"no version", strings.Replace(someArgon2id, "v=19$", "", 1), false},
-		{"too much memory", phc("m=262145,t=2,p=1", salt, key), false},
+		{"too much memory", phc("m=65537,t=1,p=1", salt, key), false},
 		{"memory beyond 32 bits", phc("m=4294967304,t=2,p=1", salt, key), false},
 		{"less memory than threads need", phc("m=15,t=2,p=2", salt, key), false},
 		{"no memory", phc("m=0,t=2,p=1", salt, key), false},
-		{"too many passes", phc("m=8,t=17,p=1", salt, key), false},
+		{"too many passes", phc("m=8,t=7,p=1", salt, key), false},
 		{"no pass", phc("m=8,t=0,p=1", salt, key), false},
-		{"too many threads", phc("m=65536,t=1,p=17", salt, key), false},
+		{"too many threads", phc("m=65536,t=1,p=5", salt, key), false},
 		{"threads beyond 8 bits", phc("m=65536,t=1,p=257", salt, key), false},
 		{"no thread", phc("m=8,t=1,p=0", salt, key), false},
 		{"negative", phc("m=-8,t=1,p=1", salt, key), false},
@@ -141,6 +145,24 @@ func TestParseHash(t *testing.T) {
 	}
 }
 
+// Strangers make the gateway verify hashes: none may cost much more than those that it
+// makes itself. What is refused is told what would do.
+func TestImportedHashCostsAnAttemptNoMoreThanEightOfTheDefault(t *testing.T) {
+	const salt, key = "c29tZXNhbHQ", "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+	for memory := uint32(8); memory <= 1<<20; memory *= 2 {
+		for time := uint32(1); time <= 20; time++ {
+			text := fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s", memory, time, salt, key)
+			if _, err := ParseHash(text); err == nil && memory*time > 8*DefaultParams.Memory*DefaultParams.Time {
+				t.Errorf("m=%d, t=%d is taken", memory, time)
+			}
+		}
+	}
+	_, err := ParseHash("$argon2id$v=19$m=262144,t=16,p=16$" + salt + "$" + key)
+	if want := "64 MiB, 6 passes, 4 threads"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v does not say %q", err, want)
+	}
+}
+
 func FuzzParseHash(f *testing.F) {
 	for _, seed := range []string{someArgon2id, someBcrypt, "", "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA"} {
 		f.Add(seed)
@@ -163,7 +185,7 @@ func FuzzParseHash(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !parts.valid() || parts.Memory > 256<<10 || len(parts.key) < 16 || len(parts.salt) < 8 {
+		if !parts.valid() || parts.Memory > 64<<10 || parts.Memory*parts.Time > 304<<10 || parts.Threads > 4 || len(parts.key) < 16 || len(parts.salt) < 8 {
 			t.Fatalf("out of bounds: %+v", parts.Params)
 		}
 		if parts.hash().Reveal() != text {

@@ -19,11 +19,16 @@ type Params struct {
 }
 
 // DefaultParams are what OWASP's Password Storage Cheat Sheet recommends.
-var DefaultParams = Params{Memory: 19 << 10, Time: 2, Threads: 1}
+var DefaultParams = Params{Memory: defaultMemory, Time: defaultTime, Threads: 1}
+
+const (
+	defaultMemory = 19 << 10 // KiB
+	defaultTime   = 2
+)
 
 func (p Params) valid() bool {
 	return p.Time >= 1 && p.Time <= maxTime && p.Threads >= 1 && p.Threads <= maxThreads &&
-		p.Memory >= memoryEachThread*uint32(p.Threads) && p.Memory <= maxMemory
+		p.Memory >= memoryEachThread*uint32(p.Threads) && p.Memory <= maxMemory && p.Memory*p.Time <= maxWork
 }
 
 const (

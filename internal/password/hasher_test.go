@@ -155,7 +155,7 @@ func TestNobodyHasNoPassword(t *testing.T) {
 }
 
 func TestNewHasherPanicsForParametersThatAreNotRead(t *testing.T) {
-	for _, p := range []Params{{Memory: 8, Time: 1}, {Memory: 8, Threads: 1}, {Memory: 7, Time: 1, Threads: 1}, {Memory: 256<<10 + 1, Time: 1, Threads: 1}} {
+	for _, p := range []Params{{Memory: 8, Time: 1}, {Memory: 8, Threads: 1}, {Memory: 7, Time: 1, Threads: 1}, {Memory: 64<<10 + 1, Time: 1, Threads: 1}, {Memory: 64 << 10, Time: 5, Threads: 1}} {
 		func() {
 			defer func() {
 				if recover() == nil {

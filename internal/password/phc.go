@@ -6,12 +6,15 @@ import (
 	"strings"
 )
 
-// Bounds of what a stored hash may ask for. They keep a damaged or hostile record
-// from taking the machine's memory, and are far above what anybody uses.
+// Bounds of what a stored hash may ask for. An attempt to sign in costs what the
+// account's own hash asks for, and anybody may make attempts: so no hash takes more than
+// some eight times what one of the default parameters takes. The recommendation of
+// RFC 9106 section 4 for little memory is within: 64 MiB, 3 passes, 4 threads.
 const (
-	maxMemory         = 256 << 10 // KiB
-	maxTime           = 16
-	maxThreads        = 16
+	maxMemory         = 64 << 10 // KiB
+	maxTime           = 6
+	maxThreads        = 4
+	maxWork           = 8 * defaultMemory * defaultTime // KiB times passes
 	minSalt, maxSalt  = 8, 64
 	minKey, maxKey    = 16, 64
 	memoryEachThread  = 8 // KiB, the least that RFC 9106 section 3.1 allows

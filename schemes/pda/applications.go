@@ -120,8 +120,16 @@ func (s *Scheme) enrol(w http.ResponseWriter, call *schemes.Call, enabled bool) 
 	if err != nil {
 		return schemes.Unavailable(err)
 	}
-	account, application, err := b.Store.Enrol(ctx, s.config.Realm, call.Host, id, enabled, actorOf(call))
+	account, application, err := b.Store.Enrol(ctx, s.config.Realm, call.Host, id, enabled, func(application tokenstore.Application, account tokenstore.Account) error {
+		if enabled {
+			return maySetUp(call.Identity, application, account)
+		}
+		return nil
+	}, actorOf(call))
+	var refusal *schemes.Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return refusal
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return unknownApplication(http.StatusBadRequest, id)
 	case errors.Is(err, tokenstore.ErrInvalid):
@@ -130,6 +138,19 @@ func (s *Scheme) enrol(w http.ResponseWriter, call *schemes.Call, enabled bool) 
 		return schemes.Unavailable(err)
 	}
 	return s.reply(w, call, viewOf(application, account))
+}
+
+// maySetUp denies what would undo a disabling: what the operator disabled nobody sets up,
+// and what the owner disabled no other application does.
+func maySetUp(identity *schemes.Identity, application tokenstore.Application, account tokenstore.Account) error {
+	enrolment, _ := account.Enrolment(application)
+	switch {
+	case application.Disabled:
+		return controllerRefusal(http.StatusBadRequest, schemes.Conflict, "Bad Request", "The operator has disabled this application")
+	case !enrolment.DisabledAt.IsZero() && identity.Kind != kindOwner:
+		return deny("The owner has disabled this application, and alone can set it up again")
+	}
+	return nil
 }
 
 // servePublicHMI is GET /applications/{id}/hmi: what a stranger is shown before signing

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
@@ -125,10 +126,12 @@ func (s *Scheme) keyNow(ctx context.Context, b *schemes.Backend, h tokenstore.Fa
 // standing is what a family may do, by what the store says of it now: nothing of that
 // is taken from the token.
 func standing(h tokenstore.FamilyHolder) (kind string, roles []string, grants policies.Grants) {
-	switch h.Token.Family.Scope {
-	case tokenstore.OwnerScope:
+	switch {
+	case h.Suspended:
+		return kindDisabled, nil, nil
+	case h.Token.Family.Scope == tokenstore.OwnerScope:
 		return kindOwner, []string{kindOwner}, ownerGrants
-	case tokenstore.ValidateScope:
+	case h.Token.Family.Scope == tokenstore.ValidateScope:
 		return kindService, nil, nil
 	}
 	enrolment, setUp := h.Account.Enrolment(h.Application)
@@ -173,11 +176,18 @@ func (s *Scheme) resign(ctx context.Context, b *schemes.Backend, f *family) (str
 	if err != nil {
 		return "", time.Time{}, err
 	}
+	// The account may have been remembered since before its key was rotated.
+	if account.keys.Signer().ID != f.signer {
+		return "", time.Time{}, errStaleSigner
+	}
 	next := f.claims
 	next.IssuedAt = b.Store.Now()
 	text, err := account.sign(next)
 	return text, next.IssuedAt, err
 }
+
+// errStaleSigner says that the account has another key than it had for this call.
+var errStaleSigner = errors.New("the account's key was rotated meanwhile")
 
 // sign signs a token of the account.
 func (a *account) sign(c claims) (string, error) {
@@ -186,6 +196,17 @@ func (a *account) sign(c claims) (string, error) {
 		return "", err
 	}
 	return signer.sign(c, loginInfo{ProviderID: a.Host, ProviderKey: a.Username})
+}
+
+// hostOf is the Host that the server behind gets: in the spelling that selected the
+// account, since it may select its own by it.
+func hostOf(call *schemes.Call, came string) string {
+	if _, port, err := net.SplitHostPort(came); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
+			return call.Host + ":" + strconv.FormatUint(n, 10)
+		}
+	}
+	return call.Host
 }
 
 // issuerFor is what tokens of an account name as their issuer: where clients reach it,

@@ -23,7 +23,8 @@ func BenchmarkCallAgain(b *testing.B) {
 	store := tokenstore.New(driver, tokenstore.Options{})
 	backend := &schemes.Backend{
 		Store: store, Identities: schemes.NewIdentityCache(store, 0), Parts: new(schemes.Parts),
-		Sealer: secret.NewSealer(secret.NewMasterKey()),
+		Limiter: schemes.NewLimiter(0, nil),
+		Sealer:  secret.NewSealer(secret.NewMasterKey()),
 	}
 	b.Cleanup(func() {
 		backend.Parts.Close()

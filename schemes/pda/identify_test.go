@@ -47,7 +47,8 @@ func signIn(t *testing.T) *signedIn {
 	store := tokenstore.New(in.driver, tokenstore.Options{})
 	in.backend = &schemes.Backend{
 		Store: store, Identities: schemes.NewIdentityCache(store, 0), Parts: new(schemes.Parts),
-		Sealer: secret.NewSealer(secret.NewMasterKey()),
+		Limiter: schemes.NewLimiter(0, nil),
+		Sealer:  secret.NewSealer(secret.NewMasterKey()),
 	}
 	t.Cleanup(func() {
 		in.backend.Parts.Close()

@@ -44,6 +44,9 @@ func (s *Scheme) serveAccessToken(w http.ResponseWriter, call *schemes.Call) err
 	if err != nil {
 		return err
 	}
+	if application.Disabled {
+		return controllerRefusal(http.StatusBadRequest, schemes.Conflict, "Bad Request", "The operator has disabled this application")
+	}
 	parent := familyOf(call.Identity).digest
 	text, err := s.begin(call.Request.Context(), b, account, call, tokenstore.NewFamily{
 		Scope: tokenstore.ApplicationScope, Application: application.ID, Parent: &parent, CapByParent: s.config.CapApplications,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/gatehouse-auth/gatehouse/internal/password"
 	"github.com/gatehouse-auth/gatehouse/schemes"
@@ -22,6 +23,8 @@ type part struct {
 	sessions  *lru.Cache[string, *session]
 	passwords *password.Hasher
 	signIns   *schemes.Backoff
+	// batches are the bytes of batches that are in memory.
+	batches *semaphore.Weighted
 }
 
 // site is how an account is found.
@@ -46,6 +49,7 @@ func partOf(b *schemes.Backend) *part {
 			sessions:  sessions,
 			passwords: password.NewHasher(password.Options{}),
 			signIns:   schemes.NewBackoff(0, b.Store.Now),
+			batches:   semaphore.NewWeighted(batchMemory),
 		}
 	}).(*part)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/password"
 	"github.com/gatehouse-auth/gatehouse/internal/strictjson"
@@ -28,15 +29,22 @@ func (s *Scheme) servePassword(w http.ResponseWriter, call *schemes.Call) error 
 	if err != nil {
 		return err
 	}
-	if weak := password.Check(change.wanted, account.Username, account.Host); weak != nil {
-		return weakPassword(weak.Hints)
-	}
 	network := schemes.NetworkOf(call.ClientIP)
 	if err := s.checkPassword(ctx, b, account, account.Username, change.present, network); err != nil {
 		if refusal := (*schemes.Refusal)(nil); errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized {
 			return oldPasswordInvalid()
 		}
 		return err
+	}
+	// Only now, when the attempt was counted: judging takes longer than hashing. So a
+	// weak new password with a wrong old one is answered 403.
+	leave, ok := takeTrusted(b, account, network)
+	if !ok {
+		return s.limited(0)
+	}
+	defer leave()
+	if weak := password.Check(change.wanted, account.Username, account.Host); weak != nil {
+		return weakPassword(weak.Hints)
 	}
 	hash, err := partOf(b).passwords.Hash(ctx, change.wanted)
 	if errors.Is(err, password.ErrBusy) {
@@ -87,18 +95,23 @@ func readPasswordChange(w http.ResponseWriter, r *http.Request) (passwordChange,
 		return passwordChange{}, badRequest("Send a JSON object with newPassword and password.", err)
 	}
 	var change passwordChange
-	if json.Unmarshal(fields["newPassword"], &change.wanted) != nil {
+	if json.Unmarshal(fields["newPassword"], &change.wanted) != nil || !isText(change.wanted) {
 		return change, badRequest("Send a JSON object with newPassword and password.", nil)
 	}
 	present, ok := fields["password"]
 	if !ok || string(present) == "null" {
 		return change, oldPasswordMissing()
 	}
-	if json.Unmarshal(present, &change.present) != nil || len(change.present) > maxCredential {
+	if json.Unmarshal(present, &change.present) != nil || !isText(change.present) || len(change.present) > maxCredential {
 		return change, badRequest("Send a JSON object with newPassword and password.", nil)
 	}
 	return change, nil
 }
+
+// isText refuses a password that was not Unicode: JSON has put another character in the
+// place of what it could not read, such as half a pair of \u escapes, and the owner would
+// be let in with that.
+func isText(plain string) bool { return !strings.ContainsRune(plain, '\uFFFD') }
 
 // SetPassword gives an account a new password, and ends all its tokens. host is the
 // account's. The errors are *WeakPasswordError, and those of the store.

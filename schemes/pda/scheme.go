@@ -200,7 +200,7 @@ func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
 // denial is why a call is denied that the rules allow.
 func (s *Scheme) denial(call *schemes.Call, decision policies.Decision) *schemes.Refusal {
 	return furtherDenial(question{
-		pattern: decision.Rule.Pattern, method: call.Request.Method, query: call.Request.URL.RawQuery,
+		pattern: decision.Rule.Pattern, query: call.Request.URL.RawQuery,
 		identity: call.Identity, leaves: s.config.LeaveToServer, crossSite: s.isCrossSite(call),
 	})
 }
@@ -251,6 +251,7 @@ func (s *Scheme) Forward(call *schemes.Call, out *http.Request) {
 		out.Header.Del("Referer")
 	}
 	stripQueryToken(out.URL)
+	out.Host = hostOf(call, out.Host)
 	id := call.Identity
 	if id == nil {
 		return

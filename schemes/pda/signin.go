@@ -101,8 +101,7 @@ func (s *Scheme) checkPassword(ctx context.Context, b *schemes.Backend, account 
 		return s.limited(retryAfter)
 	}
 	isOwner := subtle.ConstantTimeCompare([]byte(username), []byte(account.Username)) == 1 && !account.Disabled && len(plain) <= maxCredential
-	// The work is that of the account's own hash, also for a name that is wrong.
-	ok, outdated, err := p.passwords.Verify(ctx, account.Password, plain[:min(len(plain), maxCredential)], known)
+	ok, outdated, err := verify(ctx, b, account, plain[:min(len(plain), maxCredential)], network, known)
 	switch {
 	case errors.Is(err, password.ErrBusy):
 		p.signIns.Dropped(key)
@@ -116,19 +115,62 @@ func (s *Scheme) checkPassword(ctx context.Context, b *schemes.Backend, account 
 	}
 	p.signIns.Succeeded(key)
 	if outdated {
-		s.rehash(ctx, b, account, plain)
+		s.rehash(ctx, b, account, plain, network)
 	}
 	return nil
 }
 
+// verify does the work of the account's own hash, also for a name that is wrong.
+func verify(ctx context.Context, b *schemes.Backend, account *account, plain, network string, known bool) (ok, outdated bool, err error) {
+	trusted := false
+	if known {
+		var leave func()
+		leave, trusted = takeTrusted(b, account, network)
+		defer leave()
+	}
+	return partOf(b).passwords.Verify(ctx, account.Password, plain, trusted)
+}
+
+// trustedLimits bound who may be in the lane of trusted callers at a time: of one
+// account, and from one network. So one owner, of however many accounts, does not fill it.
+var trustedLimits = schemes.Limits{Concurrent: 4}
+
+// takeTrusted takes a place in the lane of trusted callers, to be given back with leave,
+// which is never nil. Who gets none can wait in the lane of strangers.
+func takeTrusted(b *schemes.Backend, account *account, network string) (leave func(), ok bool) {
+	none := func() {}
+	ofAccount, _, ok := b.Limiter.Take(schemes.LimitKey{
+		Realm: account.Realm, Subject: account.ID, Purpose: "trusted sign-ins of an account",
+	}, trustedLimits)
+	if !ok {
+		return none, false
+	}
+	// Without a realm: the lane is that of all.
+	ofNetwork, _, ok := b.Limiter.Take(schemes.LimitKey{
+		Subject: schemes.WiderNetwork(network), Purpose: "trusted sign-ins from a network",
+	}, trustedLimits)
+	if !ok {
+		ofAccount.Release()
+		return none, false
+	}
+	return func() { ofNetwork.Release(); ofAccount.Release() }, true
+}
+
 // rehash keeps the password by today's parameters. If that fails, the next sign-in
 // tries again.
-func (s *Scheme) rehash(ctx context.Context, b *schemes.Backend, account *account, plain string) {
+func (s *Scheme) rehash(ctx context.Context, b *schemes.Backend, account *account, plain, network string) {
+	leave, ok := takeTrusted(b, account, network)
+	if !ok {
+		return
+	}
+	defer leave()
 	hash, err := partOf(b).passwords.Hash(ctx, plain)
 	if err != nil {
 		return
 	}
-	_ = b.Store.ReplaceHash(ctx, account.Realm, account.Host, account.Password, hash)
+	if b.Store.ReplaceHash(ctx, account.Realm, account.Host, account.Password, hash) == nil {
+		account.Password = hash
+	}
 }
 
 // limited is the answer to a sign-in beyond the limits.
@@ -139,6 +181,9 @@ func (s *Scheme) limited(retryAfter time.Duration) *schemes.Refusal {
 // begin starts a token family and signs its first token. What the tokens claim is c,
 // completed by what the store says.
 func (s *Scheme) begin(ctx context.Context, b *schemes.Backend, account *account, call *schemes.Call, n tokenstore.NewFamily, c claims) (string, error) {
+	if retryAfter, ok := mayBegin(b, account, call.Identity); !ok {
+		return "", schemes.TooMany(retryAfter)
+	}
 	c.ID = newJTI()
 	c.Issuer = account.issuerFor(call.Request)
 	n.Realm, n.Host, n.Accessor, n.Digest = s.config.Realm, account.Host, secret.NewAccessor(), secret.DigestOf(c.ID)
@@ -159,6 +204,24 @@ func (s *Scheme) begin(ctx context.Context, b *schemes.Backend, account *account
 		return "", schemes.Unavailable(err)
 	}
 	return text, nil
+}
+
+// How many families an account may begin, as each is kept for a month after its end: by
+// signing in, and by each application and the owner with a token. Nobody can use up what
+// another one may.
+var (
+	signInRate = schemes.Limits{Rate: 1, Burst: 600}
+	issueRate  = schemes.Limits{Rate: 1, Burst: 60}
+)
+
+func mayBegin(b *schemes.Backend, account *account, by *schemes.Identity) (retryAfter time.Duration, ok bool) {
+	key, limits := schemes.LimitKey{Realm: account.Realm, Subject: account.ID, Purpose: "sign-in"}, signInRate
+	if by != nil {
+		key.Purpose, limits = "issue "+familyOf(by).claims.Application, issueRate
+	}
+	lease, retryAfter, ok := b.Limiter.Take(key, limits)
+	lease.Release()
+	return retryAfter, ok
 }
 
 // actorOf is whom the audit names for what a call does; empty for nobody.

@@ -218,7 +218,7 @@ func disableAccount(t *testing.T, s *site) {
 func recreateAccount(t *testing.T, s *site) {
 	s.addApplication(t, "notes")
 	old := s.openAccount(t, home, "bob.example")
-	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", true, actor); err != nil {
+	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", true, nil, actor); err != nil {
 		t.Fatal(err)
 	}
 	s.mustSignIn(t, "bob.example", "bob")

@@ -137,7 +137,7 @@ func announcesAccounts(t *testing.T, s *site) {
 	}
 	enrol := func(enabled bool) func() error {
 		return func() error {
-			_, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", enabled, actor)
+			_, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", enabled, nil, actor)
 			return err
 		}
 	}

@@ -171,7 +171,7 @@ func enrol(t *testing.T, s *site) {
 	s.openAccount(t, home, "eve.example")
 	set := func(enabled bool, want string) {
 		t.Helper()
-		account, application, err := s.Enrol(t.Context(), home, "bob.example", "notes", enabled, actor)
+		account, application, err := s.Enrol(t.Context(), home, "bob.example", "notes", enabled, nil, actor)
 		if err != nil || application.UID != notes.UID {
 			t.Fatalf("enrolling: %+v, %v", application, err)
 		}
@@ -182,7 +182,7 @@ func enrol(t *testing.T, s *site) {
 		}
 		s.clock.advance(time.Minute)
 	}
-	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", false, actor); !errors.Is(err, tokenstore.ErrInvalid) {
+	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", false, nil, actor); !errors.Is(err, tokenstore.ErrInvalid) {
 		t.Errorf("disabling what was not set up: %v, want ErrInvalid", err)
 	}
 	at := func(minute int) string { return unix(dawn.Add(time.Duration(minute) * time.Minute)) }
@@ -194,9 +194,9 @@ func enrol(t *testing.T, s *site) {
 	if got := standing(s.account(t, home, "eve.example"), notes); got != "none" {
 		t.Errorf("notes is %s on another account", got)
 	}
-	_, _, hostErr := s.Enrol(t.Context(), home, "nobody.example", "notes", true, actor)
-	_, _, idErr := s.Enrol(t.Context(), home, "bob.example", "maps", true, actor)
-	_, _, realmErr := s.Enrol(t.Context(), "away", "bob.example", "notes", true, actor)
+	_, _, hostErr := s.Enrol(t.Context(), home, "nobody.example", "notes", true, nil, actor)
+	_, _, idErr := s.Enrol(t.Context(), home, "bob.example", "maps", true, nil, actor)
+	_, _, realmErr := s.Enrol(t.Context(), "away", "bob.example", "notes", true, nil, actor)
 	for name, err := range map[string]error{"host": hostErr, "application": idErr, "realm": realmErr} {
 		if !errors.Is(err, tokenstore.ErrNotFound) {
 			t.Errorf("another %s: %v, want ErrNotFound", name, err)
@@ -225,7 +225,7 @@ func enrolBeside(t *testing.T, s *site) {
 	var group sync.WaitGroup
 	for _, id := range ids {
 		group.Go(func() {
-			err := again(func() error { _, _, err := s.Enrol(t.Context(), home, "bob.example", id, true, actor); return err })
+			err := again(func() error { _, _, err := s.Enrol(t.Context(), home, "bob.example", id, true, nil, actor); return err })
 			if err != nil {
 				t.Errorf("%s: %v", id, err)
 			}
@@ -240,7 +240,7 @@ func enrolBeside(t *testing.T, s *site) {
 func readdApplication(t *testing.T, s *site) {
 	s.openAccount(t, home, "bob.example")
 	old := s.addApplication(t, "notes")
-	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", true, actor); err != nil {
+	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", true, nil, actor); err != nil {
 		t.Fatal(err)
 	}
 	s.mustSignIn(t, "bob.example", "bob")
@@ -253,7 +253,7 @@ func readdApplication(t *testing.T, s *site) {
 	if _, _, err := s.tryAsk(t.Context(), "bob.example", "bob", "none", tokenstore.ApplicationScope); !errors.Is(err, tokenstore.ErrNotFound) {
 		t.Errorf("a family of an application that is not registered: %v, want ErrNotFound", err)
 	}
-	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", true, actor); !errors.Is(err, tokenstore.ErrNotFound) {
+	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", true, nil, actor); !errors.Is(err, tokenstore.ErrNotFound) {
 		t.Errorf("setting up an application that is not registered: %v, want ErrNotFound", err)
 	}
 	s.clock.advance(time.Minute)
@@ -262,10 +262,10 @@ func readdApplication(t *testing.T, s *site) {
 	if got := standing(s.account(t, home, "bob.example"), anew); got != "none" {
 		t.Errorf("before it is set up anew it is %s", got)
 	}
-	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", false, actor); !errors.Is(err, tokenstore.ErrInvalid) {
+	if _, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", false, nil, actor); !errors.Is(err, tokenstore.ErrInvalid) {
 		t.Errorf("disabling it before it is set up anew: %v, want ErrInvalid", err)
 	}
-	account, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", true, actor)
+	account, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", true, nil, actor)
 	if err != nil || len(account.Applications) != 1 || standing(account, old) != "none" || standing(account, anew) != "set up at "+unix(s.clock.now()) {
 		t.Errorf("set up anew: %+v, %v", account.Applications, err)
 	}

@@ -293,7 +293,7 @@ func (m *householdModel) enrolOne(rt *rapid.T) {
 	realm, host, e := m.hosted(rt)
 	id, enabled := someID.Draw(rt, "application"), rapid.Bool().Draw(rt, "enabled")
 	p := m.program(realm, id)
-	_, _, err := m.Enrol(rt.Context(), realm, host, id, enabled, actor)
+	_, _, err := m.Enrol(rt.Context(), realm, host, id, enabled, nil, actor)
 	if e == nil || p == nil {
 		missing(rt, false, err)
 		return

@@ -188,7 +188,7 @@ func personalLife(name string) []stage {
 		ask("-child", "-grandchild"),
 		{
 			func(ctx context.Context, s *tokenstore.Store) error {
-				_, _, err := s.Enrol(ctx, name, name, name, true, actor)
+				_, _, err := s.Enrol(ctx, name, name, name, true, nil, actor)
 				return err
 			},
 			func(l *ledger) error { return l.house.enrol(estateOf(l), l.house.program(name, name), true) },
