@@ -43,13 +43,9 @@ func (s *Scheme) UpdateApplication(ctx context.Context, id string, change func(*
 // applicationOf is an application with the account of the call. tokenstore.ErrNotFound
 // says that there is no such application; other errors are for the client.
 func (s *Scheme) applicationOf(call *schemes.Call, id string) (*account, *schemes.Backend, tokenstore.Application, error) {
-	account, err := s.accountFor(call)
+	account, b, err := s.accountFor(call)
 	if err != nil {
 		return nil, nil, tokenstore.Application{}, err
-	}
-	b, err := s.open(call.Request.Context())
-	if err != nil {
-		return nil, nil, tokenstore.Application{}, schemes.Unavailable(err)
 	}
 	application, err := b.Store.ApplicationByID(call.Request.Context(), s.config.Realm, id)
 	switch {
@@ -67,13 +63,9 @@ const listPage = 200
 // serveApplications is GET /applications: all for the owner, and for another application
 // those that it manages.
 func (s *Scheme) serveApplications(w http.ResponseWriter, call *schemes.Call) error {
-	account, err := s.accountFor(call)
+	account, b, err := s.accountFor(call)
 	if err != nil {
 		return err
-	}
-	b, err := s.open(call.Request.Context())
-	if err != nil {
-		return schemes.Unavailable(err)
 	}
 	all := []applicationView{}
 	for after, more := "", true; more; more = after != "" {

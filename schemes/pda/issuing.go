@@ -78,13 +78,9 @@ func (s *Scheme) serviceToken(call *schemes.Call, resource string) (text, userID
 	if len(resource) > maxResource || strings.ContainsFunc(resource, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
 		return "", "", badRequest("The name of the resource is not acceptable.", nil)
 	}
-	account, err := s.accountFor(call)
+	account, b, err := s.accountFor(call)
 	if err != nil {
 		return "", "", err
-	}
-	b, err := s.open(call.Request.Context())
-	if err != nil {
-		return "", "", schemes.Unavailable(err)
 	}
 	parent := familyOf(call.Identity).digest
 	text, err = s.begin(call.Request.Context(), b, account, call, tokenstore.NewFamily{
@@ -122,7 +118,7 @@ func (s *Scheme) serveHatLogin(w http.ResponseWriter, call *schemes.Call) error 
 
 // servePublicKey is GET /publickey: the account's signer, in PEM.
 func (s *Scheme) servePublicKey(w http.ResponseWriter, call *schemes.Call) error {
-	account, err := s.accountFor(call)
+	account, _, err := s.accountFor(call)
 	if err != nil {
 		return err
 	}
@@ -137,13 +133,9 @@ func (s *Scheme) servePublicKey(w http.ResponseWriter, call *schemes.Call) error
 // serveKeySet is GET /.well-known/jwks.json: all keys that tokens of the account may be
 // signed with.
 func (s *Scheme) serveKeySet(w http.ResponseWriter, call *schemes.Call) error {
-	account, err := s.accountFor(call)
+	account, b, err := s.accountFor(call)
 	if err != nil {
 		return err
-	}
-	b, err := s.open(call.Request.Context())
-	if err != nil {
-		return schemes.Unavailable(err)
 	}
 	body, err := jwks(account.verifiers(b.Store.Now()))
 	if err != nil {

@@ -79,7 +79,7 @@ func patternOf(decision policies.Decision) string {
 // takes it, one parameter of that name. An empty header counts as none. On public
 // routes nobody is looked at, so that no answer there can be one caller's own.
 func (s *Scheme) Credential(call *schemes.Call) (schemes.Credential, error) {
-	if _, err := s.accountFor(call); err != nil {
+	if _, _, err := s.accountFor(call); err != nil {
 		return schemes.Credential{}, err
 	}
 	value, present, err := headers.Single(call.Request.Header, tokenField)
@@ -110,20 +110,20 @@ func (s *Scheme) isAnonymous(call *schemes.Call) bool {
 	return call.Decision.Reason == policies.AllowedPublic && !looksAtCallers[patternOf(call.Decision)]
 }
 
-// accountFor finds the account of a call's host.
-func (s *Scheme) accountFor(call *schemes.Call) (*account, error) {
+// accountFor finds the account of a call's host. The errors are for the client.
+func (s *Scheme) accountFor(call *schemes.Call) (*account, *schemes.Backend, error) {
 	b, err := s.open(call.Request.Context())
 	if err != nil {
-		return nil, schemes.Unavailable(err)
+		return nil, nil, schemes.Unavailable(err)
 	}
 	account, err := s.accountOf(call.Request.Context(), b, call.Host)
 	if errors.Is(err, errNoAccount) {
-		return nil, noAccount(err)
+		return nil, nil, noAccount(err)
 	}
 	if err != nil {
-		return nil, schemes.Unavailable(err)
+		return nil, nil, schemes.Unavailable(err)
 	}
-	return account, nil
+	return account, b, nil
 }
 
 // Identify implements schemes.Scheme.
