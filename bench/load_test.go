@@ -60,7 +60,7 @@ func TestLoadSendsEachNumberOnceOverKeptConnections(t *testing.T) {
 }
 
 func TestRotationOfFamiliesUsesEachToken(t *testing.T) {
-	account := &personal{owner: "owner", families: []string{"a", "b", "c"}}
+	account := &personal{server: new(server), owner: "owner", families: []family{{"x", "a"}, {"x", "b"}, {"y", "c"}}}
 	works := account.works()
 	seen := make(map[string]bool)
 	for n := range uint64(7) {

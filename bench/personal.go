@@ -25,45 +25,57 @@ const (
 	signInPath      = "/users/access_token"
 )
 
-// personal is a gateway of personal data accounts with one account.
+// personal is a gateway of personal data accounts: one at its own address, and as many
+// others as the families need.
 type personal struct {
 	*server
-	owner    string   // a token of the owner's
-	families []string // a token each of as many families
+	owner    string   // a token of the first account's owner
+	families []family // of the other accounts' application
 }
 
-// startPersonal makes the account and its tokens as users do: by commands, a sign-in,
-// and an application's request for each token.
+// family is a token family, by one of its tokens.
+type family struct{ host, token string }
+
+// familiesPerAccount is how many there are of each account: the gateway gives an owner no
+// more than 60 at once.
+const familiesPerAccount = 50
+
+// startPersonal makes the accounts and their tokens as users do: by commands, sign-ins,
+// and a request for each token.
 func (b *bench) startPersonal(ctx context.Context) (*personal, error) {
-	say("making %s token families of one account", thousands(b.families))
-	p := &personal{families: make([]string, b.families)}
+	accounts := (int(b.families) + familiesPerAccount - 1) / familiesPerAccount
+	say("making %s token families of %d accounts", thousands(b.families), accounts)
+	p := &personal{families: make([]family, b.families)}
 	var err error
 	if p.server, err = b.start(ctx, "personal", personalSite, filepath.Join(b.directory, "personal-store")); err != nil {
 		return nil, err
 	}
-	host, _, _ := strings.Cut(p.address, ":")
-	for _, command := range [][]string{
-		{"account", "create", host, "--username", ownerName, "--password-file", "-"},
-		{"application", "add", application, "--version", "1.0.0", "--grant", "namespace-read:notes"},
-	} {
-		if err := p.command(ctx, b.binary, ownerPassword+"\n", command...); err != nil {
-			return nil, err
-		}
-	}
-	if p.owner, err = p.tokenOf(ctx, signInPath, "username", ownerName, "password", ownerPassword); err != nil {
+	if err := p.command(ctx, b.binary, "", "application", "add", application, "--version", "1.0.0", "--grant", "namespace-read:notes"); err != nil {
 		return nil, err
 	}
-	if err := p.ask(ctx, applicationPath+"/setup", nil, tokenHeader, p.owner); err != nil {
+	if p.owner, err = p.account(ctx, b.binary, p.address); err != nil {
 		return nil, err
 	}
-	return p, p.mint(ctx, b.connections)
+	return p, p.mint(ctx, b.binary, b.connections)
+}
+
+// account makes one, lets the application in, and returns a token of its owner's.
+func (p *personal) account(ctx context.Context, binary, host string) (owner string, err error) {
+	name, _, _ := strings.Cut(host, ":")
+	if err := p.command(ctx, binary, ownerPassword+"\n", "account", "create", name, "--username", ownerName, "--password-file", "-"); err != nil {
+		return "", err
+	}
+	if owner, err = p.tokenOf(ctx, host, signInPath, "username", ownerName, "password", ownerPassword); err != nil {
+		return "", err
+	}
+	return owner, p.ask(ctx, host, applicationPath+"/setup", nil, tokenHeader, owner)
 }
 
 // tokenHeader carries a token of an account.
 const tokenHeader = "X-Auth-Token"
 
-// mint asks for the families' tokens, several at a time.
-func (p *personal) mint(ctx context.Context, parallel int) error {
+// mint makes the other accounts, several at a time, and asks for the families' tokens.
+func (p *personal) mint(ctx context.Context, binary string, parallel int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
@@ -74,20 +86,37 @@ func (p *personal) mint(ctx context.Context, parallel int) error {
 		workers.Go(func() {
 			for {
 				n := int(taken.Add(1)) - 1
-				if n >= len(p.families) || ctx.Err() != nil {
+				if n*familiesPerAccount >= len(p.families) || ctx.Err() != nil {
 					return
 				}
-				token, err := p.tokenOf(ctx, applicationPath+"/access-token", tokenHeader, p.owner)
-				if err != nil {
+				if err := p.mintAccount(ctx, binary, n); err != nil {
 					cancel(err)
 					return
 				}
-				p.families[n] = token
 			}
 		})
 	}
 	workers.Wait()
 	return context.Cause(ctx)
+}
+
+// mintAccount makes the account of a number, and its families.
+func (p *personal) mintAccount(ctx context.Context, binary string, n int) error {
+	_, port, _ := strings.Cut(p.address, ":")
+	host := fmt.Sprintf("a%d.bench.test:%s", n, port)
+	owner, err := p.account(ctx, binary, host)
+	if err != nil {
+		return err
+	}
+	first := n * familiesPerAccount
+	for i := range p.families[first:min(first+familiesPerAccount, len(p.families))] {
+		token, err := p.tokenOf(ctx, host, applicationPath+"/access-token", tokenHeader, owner)
+		if err != nil {
+			return err
+		}
+		p.families[first+i] = family{host, token}
+	}
+	return nil
 }
 
 // command runs the binary as an operator does.
@@ -103,21 +132,22 @@ func (s *server) command(ctx context.Context, binary, stdin string, args ...stri
 }
 
 // tokenOf asks for a token that the answer's body holds.
-func (p *personal) tokenOf(ctx context.Context, path string, headers ...string) (string, error) {
+func (p *personal) tokenOf(ctx context.Context, host, path string, headers ...string) (string, error) {
 	var answer struct{ AccessToken string }
-	err := p.ask(ctx, path, &answer, headers...)
+	err := p.ask(ctx, host, path, &answer, headers...)
 	if err == nil && answer.AccessToken == "" {
 		err = errors.New("the answer holds no token")
 	}
 	return answer.AccessToken, err
 }
 
-// ask sends a GET with names and values of headers, and decodes the answer.
-func (p *personal) ask(ctx context.Context, path string, answer any, headers ...string) error {
+// ask sends a GET to a host with names and values of headers, and decodes the answer.
+func (p *personal) ask(ctx context.Context, host, path string, answer any, headers ...string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+path, http.NoBody)
 	if err != nil {
 		return err
 	}
+	r.Host = host
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -150,7 +180,13 @@ func (p *personal) works() []work {
 			// A signature for each family that was not called for a minute: the fewer calls
 			// each gets, the more of them.
 			name: personalPrefix + thousands(uint64(len(p.families))) + " families in rotation", status: http.StatusOK,
-			request: func(host string, n uint64) []byte { return personalCall(host, p.families[n%uint64(len(p.families))]) },
+			request: func(host string, n uint64) []byte {
+				f := p.families[n%uint64(len(p.families))]
+				if host == p.address {
+					host = f.host // bare Caddy knows its own alone
+				}
+				return personalCall(host, f.token)
+			},
 		},
 	}
 }

@@ -66,15 +66,16 @@ const personalSite = `
 		store badger {STORE}
 	}
 }
-http://{ADDRESS} {
+http://{ADDRESS}, http://*.bench.test:{PORT} {
 	gatehouse pda
 	reverse_proxy {UPSTREAM}
 }
 `
 
 func caddyfile(site string, s *server, upstream, store string) string {
+	_, port, _ := strings.Cut(s.address, ":")
 	return strings.NewReplacer(
-		"{ADMIN}", s.admin, "{ADDRESS}", s.address, "{DIR}", s.directory,
+		"{PORT}", port, "{ADMIN}", s.admin, "{ADDRESS}", s.address, "{DIR}", s.directory,
 		"{UPSTREAM}", upstream, "{STORE}", store, "{CREDENTIALS}", credentialsPath,
 	).Replace(site)
 }

@@ -10,15 +10,48 @@
 // never moves; its idle end moves with each refresh. All tokens of a family have one
 // id, under which the family is in the store, and can be revoked there at once.
 //
-// The files of the tokens themselves:
+// The files, by what a request is for. Of every call:
 //
-//	claims.go      what a token says, and whether it still holds
-//	token.go       reading a stranger's token, and its signature
-//	signer.go      making one
-//	subject.go     the encrypted subject of a token
-//	signingkey.go  keys that sign: made, imported, kept
-//	keyset.go      keys that verify: as they are published
-//	session.go     the fresh token of a family, signed once per interval
+//	config.go           what a site says of itself
+//	scheme.go           the way of a call, and the headers of its answer
+//	part.go             what is kept between calls: accounts, sessions, attempts
+//	routes.go           its path as the rules know it
+//	rules.txt           who may call what
+//	furtherdenial.go    and what else that is decided on
+//	browser.go          whether another site sent it
+//	cors.go             and which other sites may
+//	endpoints.go        what a site serves itself
+//	errors.go           the wire formats of errors
+//	accept.go           who would rather have a page
+//
+// Of one with a token:
+//
+//	querytoken.go       a token in the address
+//	token.go            reading a stranger's token, and its signature
+//	claims.go           what a token says, and whether it still holds
+//	identify.go         whose it is, by its family in the store
+//	kinds.go            owner, application, service
+//	grants.go           what an application may do
+//	batch.go            which namespaces a body of many records writes to
+//	batchjudge.go       and whether it may
+//	users.go            lists of users, without their hashes
+//
+// Of its answer, which brings a fresh one:
+//
+//	session.go          the fresh token of a family, signed once per interval
+//	signer.go           making one
+//	subject.go          its encrypted subject
+//	signingkey.go       keys that sign: made, imported, kept
+//	keyset.go           keys that verify: as they are published
+//
+// Of owners and applications:
+//
+//	signin.go           name and password, and the family that begins with them
+//	password.go         a new password
+//	issuing.go          tokens for applications and services; signing out
+//	applications.go     letting applications in
+//	applicationview.go  an application as its owner reads it
+//	accounts.go         what operators do with accounts, and their sealed keys
 //
 // It may be imported by caddymodule. It imports schemes, policies, tokenstore and
 // internal packages.
