@@ -52,11 +52,7 @@ func (v accountView) writeTo(out io.Writer) {
 		_, _ = fmt.Fprintln(out)
 		table(out, "APPLICATION\tSTATE\tSET UP\tDISABLED", func(row func(...string)) {
 			for _, e := range v.Applications {
-				state := "enabled"
-				if !e.Enabled {
-					state = "disabled"
-				}
-				row(e.Application, state, when(e.SetUpAt), whenKnown(e.DisabledAt))
+				row(e.Application, e.State, when(e.SetUpAt), whenKnown(e.DisabledAt))
 			}
 		})
 	}

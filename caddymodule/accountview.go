@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -36,9 +38,25 @@ type accountView struct {
 // enrolmentView is an application that the owner has set up.
 type enrolmentView struct {
 	Application string     `json:"application"`
-	Enabled     bool       `json:"enabled"`
+	State       string     `json:"state"`   // "enabled", "disabled", "disabled on all accounts" or "no longer registered"
+	Enabled     bool       `json:"enabled"` // whether its calls are accepted
 	SetUpAt     time.Time  `json:"set_up_at"`
-	DisabledAt  *time.Time `json:"disabled_at,omitempty"`
+	DisabledAt  *time.Time `json:"disabled_at,omitempty"` // on this account
+}
+
+func viewEnrolment(e tokenstore.Enrolment, registered tokenstore.Application) enrolmentView {
+	view := enrolmentView{Application: e.Application, State: "enabled", SetUpAt: e.SetUpAt, DisabledAt: known(e.DisabledAt)}
+	switch {
+	case registered.UID != e.UID: // also if another one has its id since
+		view.State = "no longer registered"
+	case registered.Disabled:
+		view.State = "disabled on all accounts"
+	case view.DisabledAt != nil:
+		view.State = "disabled"
+	default:
+		view.Enabled = true
+	}
+	return view
 }
 
 // accountKeyView is a key with which tokens of the account are verified.
@@ -48,7 +66,7 @@ type accountKeyView struct {
 	Until     *time.Time `json:"until,omitempty"` // none: it signs
 }
 
-func viewAccount(a tokenstore.Account) accountView {
+func viewAccount(a tokenstore.Account, registered map[string]tokenstore.Application) accountView {
 	view := accountView{
 		Host: a.Host, ID: a.ID, Realm: a.Realm, Address: a.Address, UserID: a.UserID, Username: a.Username,
 		State: "active", Disabled: a.Disabled, PasswordKind: "bcrypt", PasswordAt: a.PasswordAt,
@@ -62,11 +80,28 @@ func viewAccount(a tokenstore.Account) accountView {
 		view.PasswordKind = "argon2id"
 	}
 	for i, e := range a.Applications {
-		view.Applications[i] = enrolmentView{
-			Application: e.Application, Enabled: e.DisabledAt.IsZero(), SetUpAt: e.SetUpAt, DisabledAt: known(e.DisabledAt),
-		}
+		view.Applications[i] = viewEnrolment(e, registered[e.Application])
 	}
 	return view
+}
+
+// registeredFor are the registry's entries, by their ids, of what accounts of a realm
+// have set up; of one that was deleted it is zero.
+func registeredFor(ctx context.Context, store *tokenstore.Store, realm string, accounts ...tokenstore.Account) (map[string]tokenstore.Application, error) {
+	registered := make(map[string]tokenstore.Application)
+	for _, account := range accounts {
+		for _, e := range account.Applications {
+			if _, ok := registered[e.Application]; ok {
+				continue
+			}
+			application, err := store.ApplicationByID(ctx, realm, e.Application)
+			if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+				return nil, err
+			}
+			registered[e.Application] = application
+		}
+	}
+	return registered, nil
 }
 
 // viewAccountOf reads the account of a host, with its keys.
@@ -79,7 +114,11 @@ func viewAccountOf(app *App, r *http.Request, host string) (accountView, error) 
 	if err != nil {
 		return accountView{}, err
 	}
-	view := viewAccount(account)
+	registered, err := registeredFor(r.Context(), store, realm, account)
+	if err != nil {
+		return accountView{}, err
+	}
+	view := viewAccount(account, registered)
 	for _, key := range keys.At(store.Now()) {
 		view.Keys = append(view.Keys, accountKeyView{key.ID, key.CreatedAt, known(key.Until)})
 	}

@@ -176,7 +176,7 @@ func (a *AdminAPI) errorOf(r *http.Request, err error) error {
 		return adminError(http.StatusRequestEntityTooLarge, fmt.Errorf("the request is longer than %d bytes", tooLong.Limit))
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return adminError(http.StatusNotFound, missing(r))
-	case errors.Is(err, errUnknownRealm), errors.Is(err, errLinkWaits):
+	case errors.Is(err, errUnknownRealm), errors.Is(err, errLinkWaits), errors.Is(err, errNoApplication):
 		status = http.StatusNotFound
 	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, tokenstore.ErrTokenInUse), errors.Is(err, tokenstore.ErrTooManyTokens):
 		status = http.StatusConflict
@@ -199,8 +199,6 @@ func missing(r *http.Request) error {
 	realm, name := r.PathValue("realm"), r.PathValue("name")
 	host, application := r.PathValue("host"), r.PathValue("application")
 	switch {
-	case host != "" && application != "":
-		return fmt.Errorf("realm %q has no account %q, or no application %q", realm, host, application)
 	case host != "":
 		return fmt.Errorf("realm %q has no account %q", realm, host)
 	case application != "":

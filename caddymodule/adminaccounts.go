@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,6 +17,12 @@ import (
 
 // cannotRecallFiles is the honest part of every revocation of an account's tokens.
 const cannotRecallFiles = "Signed addresses of files that the data server has already given out cannot be recalled; they end by themselves."
+
+// untilEnabled is the same for what is disabled.
+const untilEnabled = "are refused until it is enabled; its tokens stay. " + cannotRecallFiles
+
+// errNoApplication says which of an account and an application there is not.
+var errNoApplication = errors.New("no application")
 
 // accountCall finds what a call on a realm's accounts or applications needs.
 func accountCall(app *App, r *http.Request) (*pda.Scheme, *tokenstore.Store, string, error) {
@@ -103,9 +110,13 @@ func listAccounts(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	registered, err := registeredFor(r.Context(), store, realm, accounts...)
+	if err != nil {
+		return nil, err
+	}
 	views := make([]accountView, len(accounts))
 	for i, account := range accounts {
-		views[i] = viewAccount(account)
+		views[i] = viewAccount(account, registered)
 	}
 	return map[string]any{"accounts": views, "next": next}, nil
 }
@@ -129,7 +140,11 @@ func updateAccount(app *App, r *http.Request) (any, error) {
 	if _, err := store.EnableAccount(r.Context(), realm, host, !*change.Disabled, actor(r)); err != nil {
 		return nil, err
 	}
-	return viewAccountOf(app, r, host)
+	view, err := viewAccountOf(app, r, host)
+	if *change.Disabled {
+		view.Notice = "Its calls " + untilEnabled
+	}
+	return view, err
 }
 
 func setAccountPassword(app *App, r *http.Request) (any, error) {
@@ -188,7 +203,7 @@ func rotateAccountKey(app *App, r *http.Request) (any, error) {
 	if *order.Overlap == 0 {
 		view.Notice = "Tokens that were signed before are good no more. "
 	}
-	view.Notice += "Who keeps the account's public key must fetch it again, from /publickey; a server behind that checks tokens itself must be given it."
+	view.Notice += "Who keeps the account's public key must fetch it again, from /publickey."
 	return view, err
 }
 
@@ -219,8 +234,19 @@ func enrolApplication(app *App, r *http.Request) (any, error) {
 	if change.Enabled == nil {
 		return nil, fmt.Errorf("%w: enabled is missing", tokenstore.ErrInvalid)
 	}
-	if _, _, err := store.Enrol(r.Context(), realm, host, r.PathValue("application"), *change.Enabled, nil, actor(r)); err != nil {
+	id := r.PathValue("application")
+	_, _, err = store.Enrol(r.Context(), realm, host, id, *change.Enabled, nil, actor(r))
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		if _, _, _, err = store.AccountByHost(r.Context(), realm, host); err == nil {
+			err = fmt.Errorf("realm %q has %w %q", realm, errNoApplication, id)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
-	return viewAccountOf(app, r, host)
+	view, err := viewAccountOf(app, r, host)
+	if !*change.Enabled {
+		view.Notice = "The calls of " + id + " on this account " + untilEnabled
+	}
+	return view, err
 }

@@ -132,7 +132,11 @@ func updateApplication(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewApplication(changed), nil
+	view := viewApplication(changed)
+	if change.Disabled != nil && *change.Disabled {
+		view.Notice = "Its calls, on all accounts, " + untilEnabled
+	}
+	return view, nil
 }
 
 func deleteApplication(app *App, r *http.Request) (any, error) {

@@ -15,7 +15,7 @@ import (
 // tokenView is a token as the admin API shows it; its secret is not known.
 type tokenView struct {
 	ID        string     `json:"id"`
-	Status    string     `json:"status"` // "active", "rotated", "expired", "revoked" or "signed out"
+	Status    string     `json:"status"` // "active", "rotated", "disabled", "expired", "revoked" or "signed out"
 	Kind      string     `json:"kind"`   // "bearer token", "client secret", "access token" or "token family"
 	Imported  bool       `json:"imported"`
 	Realm     string     `json:"realm"`
@@ -29,7 +29,8 @@ type tokenView struct {
 	UserAgent string     `json:"user_agent,omitempty"`
 
 	// Of a token family.
-	Account     string `json:"account,omitempty"`     // the host
+	Account     string `json:"account,omitempty"`     // the host; none: the account was deleted
+	AccountID   string `json:"account_id,omitempty"`
 	Scope       string `json:"scope,omitempty"`       // "owner", "validate" or "application"
 	Application string `json:"application,omitempty"` // whose tokens these are; none: the owner's
 
@@ -42,6 +43,9 @@ func viewToken(info tokenstore.TokenInfo) tokenView {
 		Kind: info.Kind.String(), Imported: info.Imported, CreatedAt: info.CreatedAt, IssuedAt: info.IssuedAt,
 		Account: info.Account, Scope: string(info.Family.Scope), Application: info.Family.Application,
 		EndedAt: known(info.EndedAt), LastUsed: known(info.Use.At), ClientIP: info.Use.ClientIP, UserAgent: info.Use.UserAgent,
+	}
+	if info.Kind == tokenstore.FamilyToken {
+		view.AccountID = info.Subject
 	}
 	if !isEndless(&info.Token) {
 		view.ExpiresAt = &info.ExpiresAt

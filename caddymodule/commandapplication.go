@@ -17,9 +17,9 @@ Grants say what an application may do on each account whose owner lets it in:
   namespace-write:NS               write and delete them
   data-debit:ID                    use a data debit
   data-debit-create                make data debits
-  manage-files:SOURCE              manage the files of a source
+  manage-files:SOURCE              upload files; of which source, the server behind decides
   application-list                 list the account's applications
-  application-manage:ID            set another application up, and disable it
+  application-manage:ID            see, set up, disable and call another application
   retrieve-application-token:ID    get the tokens of another application
   platform, owner                  what the original's roles of these names may`
 

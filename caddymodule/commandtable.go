@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -84,15 +85,16 @@ func (v tokenView) kind() string {
 }
 
 // holder is whose a token is; of a family, the account and, if it is an application's,
-// that.
+// that. An account that was deleted is called by its id.
 func (v tokenView) holder() string {
+	account := cmp.Or(v.Account, v.AccountID)
 	switch {
-	case v.Account == "":
+	case account == "":
 		return v.Recipient
 	case v.Application != "":
-		return v.Application + " at " + v.Account
+		return v.Application + " at " + account
 	default:
-		return v.Account
+		return account
 	}
 }
 

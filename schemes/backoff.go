@@ -36,8 +36,8 @@ var (
 // BackoffKey is what failed sign-ins are counted by.
 type BackoffKey struct {
 	Realm string
-	// Account is its id. For users that do not exist it is one constant for each host:
-	// else every invented name would begin with no failures.
+	// Account is its id, whatever name was tried: else every invented one would begin with
+	// no failures.
 	Account string
 	// Network is where the call comes from, as NetworkOf says it.
 	Network string

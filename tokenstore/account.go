@@ -115,8 +115,8 @@ func (a *Account) check() error {
 	switch {
 	case a.Username == "" || len(a.Username) > maxUsername || strings.ContainsFunc(a.Username, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }):
 		return fmt.Errorf("%w: a username has 1 to %d bytes of text", ErrInvalid, maxUsername)
-	case !isUUID(a.UserID):
-		return fmt.Errorf("%w: a user's id is a UUID, such as 6c796c29-fa9e-4678-9c0b-e48956f22bcc", ErrInvalid)
+	case !isCanonicalUUID(a.UserID):
+		return fmt.Errorf("%w: a user's id is a UUID in lower case, such as 6c796c29-fa9e-4678-9c0b-e48956f22bcc", ErrInvalid)
 	}
 	return nil
 }
@@ -131,8 +131,8 @@ func (a *Account) isAddress() bool {
 	return err == nil && port != 0 && text == ":"+strconv.FormatUint(port, 10)
 }
 
-// isUUID takes the one spelling of RFC 9562 section 4, in lower case.
-func isUUID(s string) bool {
+// isCanonicalUUID takes the one spelling of RFC 9562 section 4, in lower case.
+func isCanonicalUUID(s string) bool {
 	if len(s) != 36 {
 		return false
 	}

@@ -265,12 +265,13 @@ func applicationOf(r Reader, family Token) (Application, error) {
 	return application, nil
 }
 
-// isSuspended tells whether an ancestor is an application's that is disabled.
-func isSuspended(r Reader, ancestor Token, account Account) (bool, error) {
-	if ancestor.Family.Scope != ApplicationScope {
+// isSuspended tells whether a family is an application's that is disabled, or no longer
+// registered.
+func isSuspended(r Reader, family Token, account Account) (bool, error) {
+	if family.Family.Scope != ApplicationScope {
 		return false, nil
 	}
-	application, err := applicationOf(r, ancestor)
+	application, err := applicationOf(r, family)
 	if err != nil {
 		return false, err
 	}
@@ -389,7 +390,12 @@ func (s *Store) familyInfo(r Reader, token Token) (TokenInfo, error) {
 		return info, err
 	}
 	info.Account = account.Host
-	if info.Token, _, err = boundFamily(r, token, account); err != nil {
+	var suspended bool
+	if info.Token, suspended, err = boundFamily(r, token, account); err != nil {
+		return info, err
+	}
+	own, err := isSuspended(r, token, account)
+	if err != nil {
 		return info, err
 	}
 	e, err := epoch(r, token.Realm)
@@ -397,6 +403,9 @@ func (s *Store) familyInfo(r Reader, token Token) (TokenInfo, error) {
 		return info, err
 	}
 	info.Status = StatusActive
+	if account.Disabled || suspended || own {
+		info.Status = StatusDisabled
+	}
 	if end := info.Token.familyEnd(s.clock(), e); end != nil {
 		info.Status, info.EndedAt = string(end.Reason), end.At
 	}

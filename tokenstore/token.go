@@ -239,7 +239,7 @@ func (r *Recipient) holds(root Token) bool {
 // TokenInfo is what an operator may see of a token.
 type TokenInfo struct {
 	Token
-	Status    string // "active", "rotated" (in its overlap), "expired" or "revoked"
+	Status    string // "active", "rotated" (in its overlap) or why it is not good
 	EndedAt   time.Time
 	Recipient string // name; empty once the recipient is deleted
 	Account   string // host, of a token family; empty once the account is deleted
@@ -247,7 +247,12 @@ type TokenInfo struct {
 }
 
 // Status words of a token beside the end reasons.
-const StatusActive = "active"
+const (
+	StatusActive = "active"
+	// StatusDisabled is a token family's whose account or application is disabled, or
+	// whose application is no longer registered.
+	StatusDisabled = "disabled"
+)
 
 // Status is the token's state in a word, and when it ended if it did.
 func (t Token) status(now time.Time, e Epoch) (status string, at time.Time) {

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -181,68 +179,4 @@ func withCause(refusal *schemes.Refusal, cause error) *schemes.Refusal {
 		refusal.Cause = cause
 	}
 	return refusal
-}
-
-// readBatch reads the body of a request whole and puts the same bytes back, so that what
-// is forwarded is what is checked. limit is in bytes. A body that says to be encoded, in
-// any way but UTF-8, is refused: the server behind might read another text out of it. The
-// error is a *schemes.Refusal; what was read is lost then. w may be one without deadlines.
-func readBatch(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	switch {
-	case r.ContentLength > limit:
-		return nil, batchTooLarge()
-	case isEncoded(r.Header):
-		return nil, &schemes.Refusal{
-			Status: http.StatusUnsupportedMediaType, Reason: schemes.BadRequest,
-			Public: "Send the batch as plain JSON in UTF-8, without Content-Encoding.",
-		}
-	case r.Body == nil:
-		return nil, nil
-	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(batchTime))
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	// The deadline would end a call whose answer takes longer.
-	_ = control.SetReadDeadline(time.Time{})
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &schemes.Refusal{
-			Status: http.StatusRequestTimeout, Reason: schemes.BadRequest, Cause: err, Public: "The batch did not arrive in time.",
-		}
-	case err != nil:
-		return nil, badRequest("The batch did not arrive whole.", err)
-	case int64(len(body)) > limit:
-		return nil, batchTooLarge()
-	}
-	r.Body = replayed{bytes.NewReader(body), r.Body}
-	return body, nil
-}
-
-// replayed is a body that was read, and closes as it would have.
-type replayed struct {
-	io.Reader
-	io.Closer
-}
-
-func batchTooLarge() *schemes.Refusal {
-	return &schemes.Refusal{
-		Status: http.StatusRequestEntityTooLarge, Reason: schemes.BadRequest,
-		Public: "The batch is too large to be checked. Send it in parts.",
-	}
-}
-
-// isEncoded tells whether a body's headers say that its bytes are not its text.
-func isEncoded(header http.Header) bool {
-	for _, encoding := range header.Values("Content-Encoding") {
-		if !strings.EqualFold(strings.TrimSpace(encoding), "identity") {
-			return true
-		}
-	}
-	types := header.Values("Content-Type")
-	if len(types) == 0 {
-		return false
-	}
-	_, parameters, err := mime.ParseMediaType(types[0])
-	charset, said := parameters["charset"]
-	return len(types) > 1 || err != nil || said && !strings.EqualFold(charset, "utf-8")
 }

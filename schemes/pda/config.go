@@ -64,13 +64,13 @@ func (c *Config) Check() error {
 	case c.Idle < 4*c.RenewInterval:
 		return fmt.Errorf("%w: idle: at least four times the renew_interval, or a token ends before a fresh one is signed", ErrConfig)
 	case c.Absolute < c.Idle:
-		return fmt.Errorf("%w: absolute: not less than idle", ErrConfig)
+		return fmt.Errorf("%w: absolute: shorter than idle; give both", ErrConfig)
 	case c.Absolute > 366*24*time.Hour:
 		return fmt.Errorf("%w: absolute: at most 366 days", ErrConfig)
 	case c.LimitStatus != http.StatusTooManyRequests && c.LimitStatus != http.StatusBadRequest:
 		return fmt.Errorf("%w: sign_in_limit_status: 429, or 400 as the original server", ErrConfig)
-	case c.BatchLimit < 1 || c.BatchLimit > 1<<30:
-		return fmt.Errorf("%w: batch_limit: between 1 byte and 1 GiB", ErrConfig)
+	case c.BatchLimit < 1<<10 || c.BatchLimit > batchMemory/2:
+		return fmt.Errorf("%w: batch_limit: between 1KiB and 128MiB", ErrConfig)
 	}
 	if err := CheckOrigins(c.Origins); err != nil {
 		return fmt.Errorf("%w: cors: %w", ErrConfig, err)

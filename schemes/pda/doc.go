@@ -16,6 +16,7 @@
 //	scheme.go           the way of a call, and the headers of its answer
 //	part.go             what is kept between calls: accounts, sessions, attempts
 //	routes.go           its path as the rules know it
+//	patterns.go         and the rules of which the code says more
 //	rules.txt           who may call what
 //	furtherdenial.go    and what else that is decided on
 //	browser.go          whether another site sent it
@@ -33,6 +34,7 @@
 //	kinds.go            owner, application, service
 //	grants.go           what an application may do
 //	batch.go            which namespaces a body of many records writes to
+//	batchbody.go        reading it, within bounds
 //	batchjudge.go       and whether it may
 //	users.go            lists of users, without their hashes
 //
@@ -46,9 +48,11 @@
 //
 // Of owners and applications:
 //
-//	signin.go           name and password, and the family that begins with them
+//	signin.go           name and password
+//	beginning.go        the family that begins with them, or with another's token
 //	password.go         a new password
 //	issuing.go          tokens for applications and services; signing out
+//	publishing.go       the account's keys, for who verifies tokens
 //	applications.go     letting applications in
 //	applicationview.go  an application as its owner reads it
 //	accounts.go         what operators do with accounts, and their sealed keys

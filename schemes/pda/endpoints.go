@@ -1,6 +1,7 @@
 package pda
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -10,26 +11,12 @@ import (
 // ownEndpoint is an endpoint that the scheme serves itself. Who may call it is said by
 // the rule of its pattern.
 type ownEndpoint struct {
+	method string // as the rule has it; empty: GET
 	serve  schemes.Endpoint
 	action string // as the audit names it
 	// changes says that a replay would do harm.
 	changes bool
 }
-
-// The patterns of the rules for what the scheme serves itself.
-const (
-	patternPublicKey    = "/publickey"
-	patternKeySet       = "/.well-known/jwks.json"
-	patternPassword     = "/control/v2/auth/password"
-	patternSignOut      = "/control/v2/auth/logout"
-	patternApplications = "/api/v2.6/applications"
-	patternHMI          = "/api/v2.6/applications/hmi"
-	patternApplication  = "/api/v2.6/applications/{application}"
-	patternSetUp        = "/api/v2.6/applications/{application}/setup"
-	patternDisable      = "/api/v2.6/applications/{application}/disable"
-	patternAccessToken  = "/api/v2.6/applications/{application}/access-token"
-	patternPublicHMI    = "/api/v2.6/applications/{application}/hmi"
-)
 
 func (s *Scheme) ownEndpoints() map[string]ownEndpoint {
 	return map[string]ownEndpoint{
@@ -38,8 +25,8 @@ func (s *Scheme) ownEndpoints() map[string]ownEndpoint {
 		patternServiceJWT:   {serve: s.serveServiceToken, action: "issueServiceToken", changes: true},
 		patternPublicKey:    {serve: s.servePublicKey, action: "getPublicKey"},
 		patternKeySet:       {serve: s.serveKeySet, action: "getKeySet"},
-		patternPassword:     {serve: s.servePassword, action: "changePassword", changes: true},
-		patternSignOut:      {serve: s.serveSignOut, action: "signOut", changes: true},
+		patternPassword:     {method: http.MethodPost, serve: s.servePassword, action: "changePassword", changes: true},
+		patternSignOut:      {method: http.MethodPost, serve: s.serveSignOut, action: "signOut", changes: true},
 		patternLogin:        {serve: s.serveHatLogin, action: "issueServiceToken", changes: true},
 		patternApplications: {serve: s.serveApplications, action: "listApplications"},
 		patternHMI:          {serve: s.serveApplications, action: "listApplications"},
@@ -54,12 +41,8 @@ func (s *Scheme) ownEndpoints() map[string]ownEndpoint {
 // Endpoints returns what the scheme serves itself, as methods and paths.
 func (s *Scheme) Endpoints() []string {
 	var all []string
-	for pattern := range s.own {
-		method := http.MethodGet
-		if pattern == patternPassword || pattern == patternSignOut {
-			method = http.MethodPost
-		}
-		all = append(all, method+" "+pattern)
+	for pattern, endpoint := range s.own {
+		all = append(all, cmp.Or(endpoint.method, http.MethodGet)+" "+pattern)
 	}
 	slices.Sort(all)
 	return all

@@ -9,32 +9,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
-// Patterns of rules.txt that something more is said of.
-const (
-	patternSignIn      = "/users/access_token"
-	patternValidate    = "/users/access_token/validate"
-	patternServiceJWT  = "/users/application_token"
-	patternLogin       = "/control/v2/auth/hatlogin"
-	patternReset       = "/control/v2/auth/passwordReset"
-	patternVerify      = "/control/v2/auth/request-verification"
-	patternClaim       = "/control/v2/auth/claim"
-	patternUsers       = "/users/user"
-	api                = "/api/" + mount
-	patternRecords     = api + "/data"
-	patternBatch       = api + "/data-batch"
-	patternLink        = api + "/data-link"
-	patternSearch      = api + "/files/search"
-	patternFile        = api + "/files/file/{file}"
-	patternContent     = api + "/files/content/{file}"
-	patternMakePublic  = api + "/files/allowAccessPublic/{file}"
-	patternMakePrivate = api + "/files/restrictAccessPublic/{file}"
-	patternOpenSome    = api + "/files/allowAccess/{user}"
-	patternCloseSome   = api + "/files/restrictAccess/{user}"
-	patternOpen        = api + "/files/allowAccess/{file}/{user}"
-	patternClose       = api + "/files/restrictAccess/{file}/{user}"
-	patternMigrate     = api + "/migrate"
-)
-
 // The areas of the option leave_to_server.
 const (
 	areaRecords   = "records"
@@ -110,15 +84,16 @@ var changesByGet = map[string]bool{
 	patternMakePublic:  true,
 	patternMakePrivate: true,
 
-	api + "/applications/{application}/setup":           true,
-	api + "/applications/{application}/disable":         true,
-	api + "/applications/{application}/access-token":    true,
-	api + "/applications/{application}/proxy/{path...}": true,
-	api + "/data-debit/{debit}/enable":                  true,
-	api + "/data-debit/{debit}/disable":                 true,
-	api + "/she/function/{function}/enable":             true,
-	api + "/she/function/{function}/disable":            true,
-	api + "/she/function/{function}/trigger":            true,
+	patternSetUp:       true,
+	patternDisable:     true,
+	patternAccessToken: true,
+	patternProxy:       true,
+
+	api + "/data-debit/{debit}/enable":       true,
+	api + "/data-debit/{debit}/disable":      true,
+	api + "/she/function/{function}/enable":  true,
+	api + "/she/function/{function}/disable": true,
+	api + "/she/function/{function}/trigger": true,
 }
 
 // question is what more than the rules is decided on.
@@ -162,7 +137,7 @@ func (q question) undecidedDenial() *schemes.Refusal {
 	switch {
 	case !ok || slices.Contains(q.leaves, area.name):
 		return nil
-	case area.name == areaContracts:
+	case area.name == areaContracts: // denied to everybody
 	case actsAsOwner(q.identity):
 		return nil
 	case q.identity == nil && looksAtCallers[q.pattern]:

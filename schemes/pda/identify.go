@@ -215,9 +215,8 @@ func (a *account) issuerFor(r *http.Request) string {
 	if a.Address != "" {
 		return a.Address
 	}
-	_, port, err := net.SplitHostPort(r.Host)
-	if err != nil || port == "" || port == "80" || port == "443" {
-		return a.Host
+	if port := port(r.Host); port != "" {
+		return a.Host + ":" + port
 	}
-	return a.Host + ":" + port
+	return a.Host
 }

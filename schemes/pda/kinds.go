@@ -9,10 +9,12 @@ const (
 	// kindService is who holds a token with the scope validate: it proves who the owner
 	// is, and opens what any valid token does.
 	kindService = "service"
-	// kindInactive is an application that is registered, but not set up on the account
-	// or disabled there.
+	// kindInactive is an application that the owner has not set up: its token can be
+	// validated, and opens nothing.
 	kindInactive = "inactive-application"
-	// kindDisabled is an application that is disabled on all accounts.
+	// kindDisabled is one that is disabled, on this account or on all of them, or no longer
+	// registered; or whose token was asked for with one of such an application. It can be
+	// signed out, and no more.
 	kindDisabled = "disabled-application"
 )
 

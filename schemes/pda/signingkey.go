@@ -30,6 +30,8 @@ func importSigningKey(text []byte) (*rsa.PrivateKey, error) {
 	}
 	block, rest := pem.Decode(text)
 	switch {
+	case block != nil && (block.Type == "EC PRIVATE KEY" || block.Type == "EC PARAMETERS"):
+		return nil, badKey("is not an RSA key, which RS256 needs")
 	case block == nil:
 		return nil, badKey("is not in PEM: it begins with -----BEGIN RSA PRIVATE KEY----- or -----BEGIN PRIVATE KEY-----")
 	case len(bytes.TrimSpace(rest)) > 0:
