@@ -64,17 +64,16 @@ type BackoffKey struct {
 // not stop those who come from very many, for an attempt from a network without
 // failures is never refused, if its wider network has none either; and one from a
 // network that the account knows is refused for the failures of that network at that
-// account alone. So nobody can keep an owner out who does not share a network with him;
-// and where the account was not signed in to of late, no wider network.
+// account alone. So nobody can keep an owner out without sharing a network with that
+// owner, or, where the account was not signed in to from of late, a wider network.
 //
 // It is bounded: of the networks, of the wider ones, of the accounts, and of the pairs
 // of account and network, the 50,000 that were last tried are counted (some 75 MB at the
-// very most). To have his
-// own count forgotten, an attacker must fail from 50,000 other networks: a refused
-// attempt adds nothing to what is counted, and keeps its own counts from being
-// forgotten; and one network can add five pairs before it must wait. Whoever has so
-// many networks has five free guesses with each anyway, and gains nothing that
-// going round did not give him.
+// very most). To have its own count forgotten, an attack must fail from 50,000 other
+// networks: a refused attempt adds nothing to what is counted, and keeps its own counts
+// from being forgotten; and one network can add five pairs before it must wait. Whoever
+// has so many networks has five free guesses with each anyway, and gains nothing that
+// going round did not give.
 //
 // All methods may be called concurrently.
 type Backoff struct {

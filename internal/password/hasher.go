@@ -98,8 +98,8 @@ func NewHasher(o Options) *Hasher {
 }
 
 // Hash hashes a new password with the present parameters. It waits in the lane of
-// trusted callers: whoever sets a password has shown who he is. Errors are ErrBusy
-// and those of ctx.
+// trusted callers: whoever sets a password has been recognised. Errors are ErrBusy and
+// those of ctx.
 func (h *Hasher) Hash(ctx context.Context, plain string) (Hash, error) {
 	if err := h.slots.take(ctx, true); err != nil {
 		return "", err
@@ -110,8 +110,8 @@ func (h *Hasher) Hash(ctx context.Context, plain string) (Hash, error) {
 	return made.hash(), nil
 }
 
-// Verify tells whether plain is the password of hash. The empty hash (there is no such
-// user) costs what a hash of the present parameters costs, and is never ok. After an ok,
+// Verify tells whether plain is the password of hash. The empty hash, for callers that
+// know no such user, costs what a hash of the present parameters costs, and is never ok. After an ok,
 // outdated says that the hash was made otherwise than Hash would now, and that the
 // caller should store a new one of the same password.
 //
