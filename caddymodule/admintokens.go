@@ -29,7 +29,7 @@ type tokenView struct {
 	UserAgent string     `json:"user_agent,omitempty"`
 
 	// Of a token family.
-	Account     string `json:"account,omitempty"`     // the host; none: the account was deleted
+	Account     string `json:"account,omitempty"` // the host; none: the account was deleted
 	AccountID   string `json:"account_id,omitempty"`
 	Scope       string `json:"scope,omitempty"`       // "owner", "validate" or "application"
 	Application string `json:"application,omitempty"` // whose tokens these are; none: the owner's

@@ -395,6 +395,9 @@ func (s *Store) familyInfo(r Reader, token Token) (TokenInfo, error) {
 		return info, err
 	}
 	own, err := isSuspended(r, token, account)
+	if errors.Is(err, ErrRecord) {
+		own, err = true, nil // its calls are refused, and nobody is kept from revoking it
+	}
 	if err != nil {
 		return info, err
 	}

@@ -19,6 +19,7 @@ var applicationTests = []storeTest{
 	{"an owner sets an application up, disables and enables it", enrol},
 	{"of parallel enrolments none is lost", enrolBeside},
 	{"an application of a deleted one's id is given nothing of it", readdApplication},
+	{"a family that is kept out is shown as disabled until it is over", showDisabled},
 }
 
 func applicationOf(realm, id string) tokenstore.Application {
@@ -276,4 +277,53 @@ func readdApplication(t *testing.T, s *site) {
 		t.Fatal(err)
 	}
 	s.wantFamily(t, "new", "application notes, disabled")
+}
+
+func showDisabled(t *testing.T, s *site) {
+	s.addApplication(t, "notes")
+	s.openAccount(t, home, "bob.example")
+	s.mustSignIn(t, "bob.example", "bob")
+	s.mustAsk(t, "bob.example", "bob", "notes", tokenstore.ApplicationScope)
+	s.mustAsk(t, "bob.example", "notes", "proof", tokenstore.ValidateScope)
+	enrol := func(enabled bool) error {
+		_, _, err := s.Enrol(t.Context(), home, "bob.example", "notes", enabled, nil, actor)
+		return err
+	}
+	application := func(enabled bool) error {
+		_, err := s.EnableApplication(t.Context(), home, "notes", enabled, actor)
+		return err
+	}
+	account := func(enabled bool) error {
+		_, err := s.EnableAccount(t.Context(), home, "bob.example", enabled, actor)
+		return err
+	}
+	for _, step := range []struct {
+		name string
+		do   func() error
+		want string
+	}{
+		{"not set up", func() error { return nil }, "active active active"},
+		{"set up", func() error { return enrol(true) }, "active active active"},
+		{"disabled on the account", func() error { return enrol(false) }, "active disabled disabled"},
+		{"enabled there", func() error { return enrol(true) }, "active active active"},
+		{"disabled on all accounts", func() error { return application(false) }, "active disabled disabled"},
+		{"enabled", func() error { return application(true) }, "active active active"},
+		{"the account disabled", func() error { return account(false) }, "disabled disabled disabled"},
+		{"the account enabled", func() error { return account(true) }, "active active active"},
+		{"revoked", func() error { _, err := s.RevokeToken(t.Context(), "proof", actor); return err }, "active active revoked"},
+		{"deleted", func() error { _, err := s.DeleteApplication(t.Context(), home, "notes", actor); return err }, "active disabled revoked"},
+		{"another of its id", func() error { s.addApplication(t, "notes"); return nil }, "active disabled revoked"},
+		{"past the end", func() error { s.clock.advance(familyLife + time.Minute); return account(false) }, "expired expired revoked"},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		var shown []string
+		for _, family := range []string{"bob", "notes", "proof"} {
+			shown = append(shown, tokenStatus(t.Context(), s.Store, family))
+		}
+		if got := strings.Join(shown, " "); got != step.want {
+			t.Errorf("%s: %s, want %s", step.name, got, step.want)
+		}
+	}
 }

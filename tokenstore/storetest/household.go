@@ -116,7 +116,39 @@ func (h *household) outcome(k *kin) string {
 	return word
 }
 
-// heldOutcome is the same of what a store answers.
+// standing is what the list of tokens says of a family: "active", "disabled", or why it
+// is over, which is not said here either.
+func (h *household) standing(k *kin) string {
+	if !h.ended(k).IsZero() {
+		return "over"
+	}
+	disabled := k.estate.disabled
+	for ; k != nil; k = k.parent {
+		disabled = disabled || k.scope == tokenstore.ApplicationScope && h.isKeptOut(k)
+	}
+	if disabled {
+		return "disabled"
+	}
+	return "active"
+}
+
+// isKeptOut tells whether the application whose family it is was disabled or deleted.
+func (h *household) isKeptOut(k *kin) bool {
+	enabled, known := k.estate.enrolled[k.program]
+	return h.program(k.program.realm, k.program.id) != k.program || k.program.disabled || known && !enabled
+}
+
+// statusOutcome is the same of what a store answers.
+func statusOutcome(status string) string {
+	switch status {
+	case "expired", "revoked", "signed out":
+		return "over"
+	default:
+		return status
+	}
+}
+
+// heldOutcome is the outcome of what a store answers.
 func heldOutcome(held tokenstore.FamilyHolder, err error) string {
 	_, ended := errors.AsType[*tokenstore.EndedError](err)
 	switch {
@@ -155,8 +187,8 @@ func (h *household) differences(ctx context.Context, s *tokenstore.Store) error 
 		if got == tokenstore.ErrNotFound.Error() && k.mayGo && status == "unknown" {
 			continue
 		}
-		if got != want || (status == "active") != h.ended(k).IsZero() || status == "unknown" {
-			return fmt.Errorf("family %s: %s, %s, want %s", k.accessor, got, status, want)
+		if standing := h.standing(k); got != want || statusOutcome(status) != standing {
+			return fmt.Errorf("family %s: %s, %s, want %s, %s", k.accessor, got, status, want, standing)
 		}
 	}
 	for _, e := range h.estates {
