@@ -126,7 +126,7 @@ var rows = []row{
 	{"DELETE", "~/files/file/abc", "owner", 200, fromServer, true},
 	{"DELETE", "~/files/file/abc", "reader", 403, accessDeniedBody, true},
 	{"GET", "~/files/content/abc", "nobody", 200, fromServer, false},
-	{"GET", "~/files/content/abc", "owner", 200, fromServer, true},
+	{"GET", "~/files/content/abc", "owner", 200, fromServer, false},
 	{"GET", "~/files/content/abc", "inactive", 403, accessDeniedBody, true},
 	{"GET", "~/files/content/abc", "banned", 403, accessDeniedBody, true},
 	{"GET", "~/files/restrictAccessPublic/abc", "owner", 403, "", true},

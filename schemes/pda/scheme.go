@@ -277,9 +277,15 @@ var withheld = []string{
 const applicationHeader = headers.Prefix + "Application"
 
 // Answer implements schemes.Scheme: the fresh token goes with every answer to an
-// identified call, and the server's own never does.
+// identified call, but not where anybody may call, and the server's own never does.
 func (s *Scheme) Answer(call *schemes.Call, status int, header http.Header) *schemes.Refusal {
+	if call.Decision.Reason == policies.AllowedPublic {
+		call.Renewed = schemes.Credential{}
+	}
 	s.dress(call, status, header)
+	if call.Identity != nil {
+		keepToOne(header) // what a server shows one caller, token or not
+	}
 	return nil
 }
 
@@ -292,11 +298,16 @@ func (s *Scheme) dress(call *schemes.Call, status int, header http.Header) {
 	header.Del(tokenField)
 	if !call.Renewed.IsZero() && status != http.StatusUnauthorized {
 		header[tokenField] = []string{call.Renewed.Reveal()}
-		header["Cache-Control"] = noStore
-		delete(header, "Cdn-Cache-Control") // RFC 9213: it would count for more
-		delete(header, "Surrogate-Control")
+		keepToOne(header)
 	}
 	s.shareWithOrigin(call, header)
+}
+
+// keepToOne keeps an answer out of every cache.
+func keepToOne(header http.Header) {
+	header["Cache-Control"] = noStore
+	delete(header, "Cdn-Cache-Control") // RFC 9213: it would count for more
+	delete(header, "Surrogate-Control")
 }
 
 // Compose implements schemes.Scheme: lists of users are read whole, because the
@@ -328,7 +339,6 @@ func (s *Scheme) Learn(*schemes.Call) schemes.Learn { return nil }
 
 // Refuse implements schemes.Scheme.
 func (s *Scheme) Refuse(w http.ResponseWriter, call *schemes.Call, refusal *schemes.Refusal) {
-	status := refusal.Status
-	s.dress(call, status, w.Header())
+	s.dress(call, refusal.Status, w.Header())
 	writeRefusal(w, call.Request, refusal)
 }
