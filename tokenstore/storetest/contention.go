@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -146,9 +147,11 @@ func neverMore(t *testing.T, s *site) {
 	var (
 		mutex  sync.Mutex
 		links  = []string{"acme"}
-		tokens []secret.Digest // of attempts too: noted before the token exists
+		tokens = make(map[secret.Digest]bool) // of attempts too: noted before the token exists
 	)
-	note := func(token secret.Digest) { mutex.Lock(); defer mutex.Unlock(); tokens = append(tokens, token) }
+	note := func(token secret.Digest) { mutex.Lock(); defer mutex.Unlock(); tokens[token] = true }
+	// What ended, or never was, is looked at no more, or the snapshots would become few.
+	forget := func(token secret.Digest) { mutex.Lock(); defer mutex.Unlock(); delete(tokens, token) }
 	some := func() string { mutex.Lock(); defer mutex.Unlock(); return links[max(0, len(links)-1-rand.IntN(3))] }
 	step := func(worker, i int) (err error) {
 		switch rand.IntN(8) {
@@ -163,7 +166,9 @@ func neverMore(t *testing.T, s *site) {
 		case 0, 1, 2:
 			token := digestOf("token %d.%d", worker, i)
 			note(token)
-			_, err = s.Activate(t.Context(), home, codeOf(some()), token, tokenstore.BearerToken, lifetime)
+			if _, err = s.Activate(t.Context(), home, codeOf(some()), token, tokenstore.BearerToken, lifetime); err != nil {
+				forget(token)
+			}
 		case 3:
 			_, _, err = s.Shorten(t.Context(), home, "acme", time.Duration(1+rand.IntN(90))*time.Second, nil, actor)
 		case 4:
@@ -201,12 +206,17 @@ func neverMore(t *testing.T, s *site) {
 			now := s.clock.now() // after the snapshot: no commit in it has seen a later time
 			store := tokenstore.New(frozen{reader: r}, tokenstore.Options{Clock: func() time.Time { return now }})
 			mutex.Lock()
-			known := slices.Clone(tokens)
+			known := slices.Collect(maps.Keys(tokens))
 			mutex.Unlock()
 			valid := 0
 			for _, token := range known {
-				if _, err := store.TokenHolder(t.Context(), home, token); err == nil {
+				_, err := store.TokenHolder(t.Context(), home, token)
+				var ended *tokenstore.EndedError
+				switch {
+				case err == nil:
 					valid++
+				case errors.As(err, &ended):
+					forget(token)
 				}
 			}
 			_, live, err := store.Credentials(t.Context(), home, "acme")
