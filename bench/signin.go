@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -137,6 +138,7 @@ func (b *bench) hammer(ctx context.Context) (stop func() (rate float64, err erro
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var (
+		taken   atomic.Int64
 		running sync.WaitGroup
 		counts  = make([]int, len(s.pool.conns))
 		errs    = make([]error, len(s.pool.conns))
@@ -145,7 +147,10 @@ func (b *bench) hammer(ctx context.Context) (stop func() (rate float64, err erro
 	for i, c := range s.pool.conns {
 		running.Go(func() {
 			for ctx.Err() == nil && errs[i] == nil {
-				status, err := c.send(signIn(b.personal.address))
+				// In turn: the gateway bounds the sign-ins of one account.
+				families := b.personal.families
+				n := int(taken.Add(1)) * familiesPerAccount % len(families)
+				status, err := c.send(signIn(families[n].host))
 				if err == nil && status != http.StatusOK {
 					err = fmt.Errorf("a sign-in was answered %d", status)
 				}
