@@ -4,6 +4,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -65,7 +66,9 @@ func (p *passage) proxy(learn schemes.Learn) error {
 		p.call.Request.Header.Del("Accept-Encoding")
 	}
 	err := w.serve()
-	dropTokenTrailers(w.Header())
+	for _, name := range credentialHeaders { // as unannounced trailers
+		delete(w.Header(), http.TrailerPrefix+name)
+	}
 	if err == nil && w.first.holding() {
 		err = w.release(true)
 	}
@@ -128,7 +131,9 @@ func (w *answerWriter) WriteHeader(status int) {
 		return
 	}
 	if !final(status) {
-		w.Header().Del(tokenTrailer)
+		for _, name := range credentialHeaders { // the scheme sees the final answer only
+			delete(w.Header(), name)
+		}
 		w.ResponseWriterWrapper.WriteHeader(status)
 		return
 	}
@@ -137,7 +142,7 @@ func (w *answerWriter) WriteHeader(status int) {
 		w.replace(refusal)
 		return
 	}
-	dropTokenTrailers(w.Header())
+	withoutCredentials(w.Header())
 	held, err := w.first.hold(status, w.Header())
 	switch {
 	case err != nil:
@@ -206,25 +211,21 @@ func dropTrailers(h http.Header) {
 	})
 }
 
-// tokenTrailer is a header of which schemes replace the server's own; as a trailer, or in
-// an interim answer, it would come behind their back.
-const tokenTrailer = "X-Auth-Token"
-
-// dropTokenTrailers takes the server's own token out of the trailers, announced or not.
-// All other trailers pass.
-func dropTokenTrailers(h http.Header) {
-	announced := h["Trailer"]
+// withoutCredentials takes credential headers out of the trailers that an answer
+// announces: there, the server's own would come behind the scheme's back.
+func withoutCredentials(h http.Header) {
+	announced, ok := h["Trailer"]
+	if !ok {
+		return
+	}
 	delete(h, "Trailer")
 	for _, line := range announced {
 		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); !strings.EqualFold(name, tokenTrailer) {
+			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); !slices.Contains(credentialHeaders, name) {
 				h.Add("Trailer", name)
 			}
 		}
 	}
-	maps.DeleteFunc(h, func(name string, _ []string) bool {
-		return strings.EqualFold(name, http.TrailerPrefix+tokenTrailer)
-	})
 }
 
 // Interface guards

@@ -69,6 +69,11 @@ var defaultIdentityHeaders = []string{
 	"X-Gatehouse-Subject", "X-Gatehouse-Kind", "X-Gatehouse-Roles", "X-Gatehouse-Token-Id",
 }
 
+// credentialHeaders are those of all contracts: whatever a site's reads, an alias of
+// another's must not reach the server behind either, nor the server's own a client by
+// another way than the scheme sees.
+var credentialHeaders = []string{"X-Auth-Token", "X-Bbk-Auth-Token", "Token"}
+
 // CaddyModule returns the Caddy module information.
 func (*Gate) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.gatehouse", New: func() caddy.Module { return new(Gate) }}
@@ -104,9 +109,7 @@ func (g *Gate) provision(ctx caddy.Context) error {
 		return fmt.Errorf("identity_headers: %w", err)
 	}
 	g.names = identityNames{names[0], names[1], names[2], names[3]}
-	// The credential headers of all contracts: whatever this one reads, an alias of
-	// another's must not reach the server behind either.
-	g.guard = headers.NewGuard(names, "X-Auth-Token", "X-Bbk-Auth-Token", "Token")
+	g.guard = headers.NewGuard(names, credentialHeaders...)
 
 	app, err := ctx.App("gatehouse")
 	if err != nil {
