@@ -8,12 +8,18 @@ import (
 // Parts are what single schemes keep for as long as the store is open: caches and
 // counts that outlive a configuration. All methods may be called concurrently.
 type Parts struct {
-	mu  sync.Mutex
+	mu  sync.RWMutex // each call asks
 	all map[string]io.Closer
 }
 
 // Of returns a scheme's part, and makes it at the first call.
 func (p *Parts) Of(scheme string, make func() io.Closer) io.Closer {
+	p.mu.RLock()
+	part, ok := p.all[scheme]
+	p.mu.RUnlock()
+	if ok {
+		return part
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if part, ok := p.all[scheme]; ok {
@@ -22,7 +28,7 @@ func (p *Parts) Of(scheme string, make func() io.Closer) io.Closer {
 	if p.all == nil {
 		p.all = map[string]io.Closer{}
 	}
-	part := make()
+	part = make()
 	p.all[scheme] = part
 	return part
 }
