@@ -46,9 +46,11 @@ type App struct {
 	ctx     caddy.Context
 	surveys *surveyor // nil before Start
 	letGo   func()    // of the issuers of its realms; nil before Start
+	stops   []func()  // what schemes do in the background
 
 	mu          sync.Mutex
 	realms      map[realmKey]*realmEntry
+	gates       []*Gate // complete once all are provisioned
 	admins      []*AdminSite
 	permissions []*TLSPermission
 }
@@ -111,6 +113,11 @@ func (a *App) Start() error {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	a.letGo = backend.Issuers.Follow(a.realmNames()...)
+	for _, gate := range a.gates {
+		if starter, ok := gate.scheme.(schemes.Starter); ok {
+			a.stops = append(a.stops, starter.Start(backend))
+		}
+	}
 	warnOfAccessLogs(a.ctx, a.logger)
 	a.warnOfUpstreamTokens(context.Background())
 	a.surveys = startSurveys(a, &processMetrics.surveys, nil)
@@ -126,10 +133,13 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup lets go of the issuers of its realms and of the store, which closes once no
+// Cleanup ends what schemes do, and lets go of the issuers of its realms and of the store, which closes once no
 // configuration holds it. A request that is still running then gets an error, and is
 // refused.
 func (a *App) Cleanup() error {
+	for _, stop := range a.stops {
+		stop()
+	}
 	if a.letGo != nil {
 		a.letGo()
 	}
@@ -157,6 +167,13 @@ func (a *App) open(context.Context) (*schemes.Backend, error) {
 	}
 	a.backend.CompareAndSwap(nil, &backend)
 	return a.backend.Load(), nil
+}
+
+// join notes a site that is complete.
+func (a *App) join(g *Gate) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gates = append(a.gates, g)
 }
 
 // register notes the realm of a site. Sites that share a realm must agree on its

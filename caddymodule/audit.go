@@ -27,7 +27,7 @@ func (p *passage) record(took time.Duration) {
 	if entry == nil {
 		return
 	}
-	fields := make([]zap.Field, 0, 16)
+	fields := make([]zap.Field, 0, 18)
 	fields = append(fields,
 		zap.String("scheme", p.scheme.Name()),
 		zap.String("realm", p.scheme.Realm()),
@@ -43,6 +43,9 @@ func (p *passage) record(took time.Duration) {
 	)
 	if id := p.call.Identity; id != nil {
 		fields = append(fields, zap.String("subject", id.Subject), zap.String("name", id.Name), zap.String("accessor", id.Accessor))
+		if id.Delegate != "" {
+			fields = append(fields, zap.String("delegate", id.Delegate))
+		}
 	}
 	if rule := p.call.Decision.Rule; rule != nil {
 		fields = append(fields, zap.Stringer("rule", rule))

@@ -137,8 +137,11 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	if err := g.app.register(g.Site, string(settings), g.scheme); err != nil {
 		return err
 	}
-	g.metrics, err = useMetrics(ctx.GetMetricsRegistry())
-	return err
+	if g.metrics, err = useMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	g.app.join(g)
+	return nil
 }
 
 // Interface guards

@@ -16,6 +16,9 @@ type Subject struct {
 
 	// Grants answers rules with a grant; nil never allows.
 	Grants Grants
+
+	// Facts answers conditions; nil fails them all.
+	Facts Facts
 }
 
 // Grants is a scheme's own meaning of what an identity was granted.

@@ -19,6 +19,12 @@ type Identity struct {
 	Name    string
 	Roles   []string
 	Grants  policies.Grants
+	// Delegate is who calls in the name of Subject, by its own id; empty for a subject that
+	// calls for itself.
+	Delegate string
+	// Claims are what the credential says of itself, verified, for the conditions of rules;
+	// nil for schemes whose credentials say nothing.
+	Claims map[string]any
 	// Accessor is the public id of the token; empty if it has none.
 	Accessor string
 	// Source is the accessor of the long-lived credential that an access token came
@@ -72,12 +78,4 @@ func Within(networks []netip.Prefix, clientIP string) bool {
 		}
 	}
 	return false
-}
-
-// PolicySubject is what the rules see of an identity; nil is nobody.
-func (id *Identity) PolicySubject() policies.Subject {
-	if id == nil {
-		return policies.Subject{}
-	}
-	return policies.Subject{Authenticated: true, Kind: id.Kind, Roles: id.Roles, Grants: id.Grants}
 }

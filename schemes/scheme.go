@@ -111,6 +111,13 @@ type Scheme interface {
 	Refuse(w http.ResponseWriter, call *Call, refusal *Refusal)
 }
 
+// Starter is a scheme that works in the background while its configuration runs. Start is
+// called once the store is open; it does not wait for others. The function that it returns
+// ends that work, and is called after the last request of the configuration.
+type Starter interface {
+	Start(b *Backend) (stop func())
+}
+
 // Compose makes an answer of one or more answers of the server behind. A *Refusal
 // as its error is what the client gets; any other error says that the server's
 // answer cannot be understood: nothing of it is sent then.

@@ -27,12 +27,12 @@ func TestCredentialDoesNotPrintItsSecret(t *testing.T) {
 }
 
 func TestNobodyIsNotAuthenticated(t *testing.T) {
-	var nobody *Identity
+	nobody := new(Call)
 	if got := nobody.PolicySubject(); got.Authenticated || got.Kind != "" || got.Roles != nil {
 		t.Errorf("nobody is %+v to the rules", got)
 	}
 	id := &Identity{Kind: "recipient", Roles: []string{"reader"}}
-	got := id.PolicySubject()
+	got := (&Call{Identity: id}).PolicySubject()
 	if !got.Authenticated || got.Kind != "recipient" || len(got.Roles) != 1 {
 		t.Errorf("an identity is %+v to the rules", got)
 	}

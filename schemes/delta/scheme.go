@@ -149,7 +149,7 @@ func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
 	if !ok {
 		return policies.Decision{Reason: policies.NoRule}
 	}
-	decision := s.policy.Decide(call.Request.Method, rest.Segments(), rest.TrailingSlash(), call.Identity.PolicySubject())
+	decision := s.policy.Decide(call.Request.Method, rest.Segments(), rest.TrailingSlash(), call.PolicySubject())
 	if decision.Rule == nil {
 		return decision
 	}

@@ -238,7 +238,7 @@ func ask(t *testing.T, policy *policies.Policy, method, target string, identity 
 	if !ok {
 		return "."
 	}
-	decision := policy.Decide(method, segments, slash, identity.PolicySubject())
+	decision := policy.Decide(method, segments, slash, (&schemes.Call{Identity: identity}).PolicySubject())
 	switch decision.Reason {
 	case policies.NoRule, policies.MethodNotAllowed:
 		return "."

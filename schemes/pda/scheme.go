@@ -176,7 +176,7 @@ func (s *Scheme) ask(call *schemes.Call) policies.Decision {
 	if !ok {
 		return policies.Decision{Reason: policies.NoRule}
 	}
-	return s.policy.Decide(call.Request.Method, segments, slash, call.Identity.PolicySubject())
+	return s.policy.Decide(call.Request.Method, segments, slash, call.PolicySubject())
 }
 
 // Decide implements schemes.Scheme.
