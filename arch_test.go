@@ -63,6 +63,7 @@ var fences = []struct {
 }{
 	{"github.com/caddyserver/", []string{"caddymodule", "caddymodule/*"}},
 	{"github.com/dgraph-io/", []string{"tokenstore/badgerstore"}},
+	{"cel.dev/", []string{"policies"}},
 	{"github.com/golang-jwt/", []string{"internal/keyring", "schemes", "schemes/*"}},
 }
 

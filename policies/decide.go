@@ -1,6 +1,9 @@
 package policies
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Subject is who asks. The zero Subject is a caller without credential.
 type Subject struct {
@@ -66,6 +69,17 @@ func (d Decision) Param(name string) (value string, ok bool) {
 // and a trailing slash. A caller whose rules are relative to a base path cuts
 // that off first.
 func (p *Policy) Decide(method string, segments []string, trailingSlash bool, s Subject) Decision {
+	return p.decide(method, segments, trailingSlash, &s, nil)
+}
+
+// answer is what a line said.
+type answer struct {
+	line   *line
+	reason Reason
+}
+
+// decide appends what each line said that was asked to asked, unless that is nil.
+func (p *Policy) decide(method string, segments []string, trailingSlash bool, s *Subject, asked *[]answer) Decision {
 	d := Decision{segments: segments, trailingSlash: trailingSlash}
 	if p == nil || p.root == nil {
 		return d
@@ -77,13 +91,17 @@ func (p *Policy) Decide(method string, segments []string, trailingSlash bool, s 
 		}
 		return d
 	}
-	// Lines ask for more the later they come, so the last that denies is the
-	// nearest to what the caller needs.
 	for _, l := range lines {
 		if !l.covers(method) {
 			continue
 		}
-		d.answer(l, l.ask(&s, segments, trailingSlash))
+		r := l.ask(method, s, segments, trailingSlash)
+		if asked != nil {
+			*asked = append(*asked, answer{l, r})
+		}
+		if r.nearness() >= d.Reason.nearness() {
+			d.answer(l, r)
+		}
 		if d.Allow {
 			break
 		}
@@ -95,8 +113,25 @@ func (d *Decision) answer(l *line, r Reason) {
 	d.line, d.Rule, d.Reason, d.Allow = l, &l.rule, r, r.Allows()
 }
 
-// ask puts the line's condition to a subject whose request it matches.
-func (l *line) ask(s *Subject, segments []string, trailingSlash bool) Reason {
+// ask puts the line to a subject whose request it matches.
+func (l *line) ask(method string, s *Subject, segments []string, trailingSlash bool) Reason {
+	reason := l.askWho(s, segments, trailingSlash)
+	if l.condition == nil || !reason.Allows() {
+		return reason
+	}
+	holds, err := l.condition.holds(&facts{
+		subject: *s, line: l, method: method, segments: segments, trailingSlash: trailingSlash,
+	})
+	switch {
+	case err != nil:
+		return ConditionFailed
+	case !holds:
+		return ConditionFalse
+	}
+	return reason
+}
+
+func (l *line) askWho(s *Subject, segments []string, trailingSlash bool) Reason {
 	who := &l.rule.Who
 	switch {
 	case who.Class == Public:
@@ -113,22 +148,32 @@ func (l *line) ask(s *Subject, segments []string, trailingSlash bool) Reason {
 		return AllowedRole
 	case who.Class == Role:
 		return RoleMissing
-	case s.Grants == nil || !s.Grants.Allows(who.Privilege, l.resource(segments, trailingSlash)...):
+	case s.Grants == nil || !l.granted(s.Grants, segments, trailingSlash):
 		return GrantMissing
 	default:
 		return AllowedGrant
 	}
 }
 
-func (l *line) resource(segments []string, trailingSlash bool) []string {
+// resources holds arrays for asking Grants, which may not keep them. Eight are more than
+// any scheme's grants have.
+var resources = sync.Pool{New: func() any { return new([8]string) }}
+
+func (l *line) granted(grants Grants, segments []string, trailingSlash bool) bool {
 	if len(l.args) == len(l.fixed) {
-		return l.fixed
+		return grants.Allows(l.rule.Who.Privilege, l.fixed...)
 	}
-	resource := make([]string, len(l.args))
-	for i, a := range l.args {
-		if resource[i] = a.literal; a.index >= 0 {
-			resource[i] = l.value(a.index, segments, trailingSlash)
+	pooled := resources.Get().(*[8]string)
+	resource := pooled[:0]
+	for _, a := range l.args {
+		text := a.literal
+		if a.index >= 0 {
+			text = l.value(a.index, segments, trailingSlash)
 		}
+		resource = append(resource, text)
 	}
-	return resource
+	allows := grants.Allows(l.rule.Who.Privilege, resource...)
+	clear(pooled[:]) // keeps no request's path alive
+	resources.Put(pooled)
+	return allows
 }

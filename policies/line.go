@@ -9,9 +9,10 @@ import (
 
 // line is a rule made ready for questions. It never changes once compiled.
 type line struct {
-	rule    Rule
-	pattern []segment
-	args    []arg
+	rule      Rule
+	pattern   []segment
+	condition *condition // nil for none
+	args      []arg
 	// fixed holds the args when all are literal, so that asking allocates
 	// nothing.
 	fixed []string
@@ -24,13 +25,16 @@ type arg struct {
 	index   int // -1 for a literal
 }
 
-// newLine checks a rule by itself.
-func newLine(r Rule) (*line, error) {
+// newLine checks a rule by itself, but for what its condition says.
+func newLine(r Rule, base []segment) (*line, error) {
 	if err := checkMethods(r.Methods); err != nil {
 		return nil, err
 	}
-	pattern, err := parsePattern(r.Pattern)
+	pattern, err := parsePattern(r.Pattern, base)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkWhen(r.When); err != nil {
 		return nil, err
 	}
 	l := &line{rule: r, pattern: pattern}
@@ -89,9 +93,9 @@ func (l *line) parameter(name string) int {
 	})
 }
 
-// isWord reports whether text can stand in a rule as one name.
+// isWord reports whether text can stand in a rule as one name, which "when" cannot.
 func isWord(text string) bool {
-	return text != "" && text[0] != '#' && !strings.ContainsAny(text, ",{}") && len(strings.Fields(text)) == 1 &&
+	return text != "" && text[0] != '#' && text != whenWord && !strings.ContainsAny(text, ",{}") && len(strings.Fields(text)) == 1 &&
 		strings.Fields(text)[0] == text
 }
 

@@ -3,50 +3,71 @@ package policies
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // Parse reads rules, one a line. source names where text came from, for errors
 // and for Rule.Source. It returns the rules in the order of their lines, or
-// every error that it finds, each a *Fault. Whether rules agree with each other
-// is left to Compile, so that the rules of several sources can be put together.
+// every error that it finds but no more than 100, each a *Fault; more than 1 MiB
+// of text, 10,000 rules or 16 KiB in a line are errors. Whether conditions are
+// good CEL and rules agree with each other is left to Compile, so that the rules of
+// several sources can be put together.
 func Parse(source, text string) ([]Rule, error) {
 	var rules []Rule
-	var faults []error
+	var faults []*Fault
+	if len(text) > maxText {
+		return nil, &Fault{source, 1, fmt.Sprintf("the text has %d bytes, and %d are allowed; write parameters in place of many paths", len(text), maxText), ErrSyntax}
+	}
 	number := 0
 	for line := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") {
 		number++
 		rule := Rule{Source: source, Line: number}
 		found, err := rule.read(line)
 		if err == nil && found {
-			_, err = newLine(rule)
+			_, err = newLine(rule, anyBase)
 		}
 		if err != nil {
-			faults = append(faults, &Fault{Source: source, Line: number, Text: err.Error(), kind: ErrSyntax})
+			faults = append(faults, fault(&rule, ErrSyntax, err.Error()))
 		} else if found {
 			rules = append(rules, rule)
 		}
+		if len(rules) > maxRules {
+			faults = append(faults, tooManyRules(&rule))
+		}
+		if len(rules) > maxRules || len(faults) == maxFaults {
+			break
+		}
 	}
-	if faults != nil {
-		return nil, errors.Join(faults...)
+	if len(faults) > 0 {
+		return nil, joinFaults(faults)
 	}
 	return rules, nil
 }
 
-const form = "write it as: allow METHOD /PATH public, authenticated, role NAME, kind NAME or grant PRIVILEGE ARG"
+const (
+	// maxText bounds the text of one source, in bytes.
+	maxText = 1 << 20
+
+	// maxLine bounds a line of it, in bytes.
+	maxLine = 16 << 10
+)
+
+const form = "write it as: allow METHOD /PATH public, authenticated, role NAME, kind NAME or grant PRIVILEGE ARG, and then, if need be: when CONDITION"
+
+// anyBase stands in for the base path where rules are read, before it is known.
+var anyBase = []segment{{literal, "base"}}
 
 // read fills r from a line; found is false when the line holds no rule.
 func (r *Rule) read(line string) (found bool, err error) {
 	if !utf8.ValidString(line) {
 		return false, errors.New("the line is not valid utf-8; save the file as utf-8")
 	}
-	words := strings.Fields(line)
-	comment := slices.IndexFunc(words, func(word string) bool { return word[0] == '#' })
-	if comment >= 0 {
-		words = words[:comment]
+	if len(line) > maxLine {
+		return false, fmt.Errorf("the line has %d bytes, and %d are allowed", len(line), maxLine)
 	}
+	words, condition, conditional := splitLine(line)
 	switch {
 	case len(words) == 0:
 		return false, nil
@@ -57,7 +78,33 @@ func (r *Rule) read(line string) (found bool, err error) {
 	}
 	r.Methods = strings.Split(words[1], ",")
 	r.Pattern = words[2]
-	return true, r.Who.read(words[3], words[4:])
+	if err := r.Who.read(words[3], words[4:]); err != nil {
+		return true, err
+	}
+	if conditional {
+		r.When, err = readWhen(condition)
+	}
+	return true, err
+}
+
+// splitLine returns the words of a line up to its comment or to the word when, which is
+// looked for behind the class, and what stands behind that, comments and all.
+func splitLine(line string) (words []string, condition string, conditional bool) {
+	for {
+		line = strings.TrimLeftFunc(line, unicode.IsSpace)
+		end := strings.IndexFunc(line, unicode.IsSpace)
+		if end < 0 {
+			end = len(line)
+		}
+		word := line[:end]
+		switch line = line[end:]; {
+		case word == "" || word[0] == '#':
+			return words, "", false
+		case word == whenWord && len(words) > 3:
+			return words, line, true
+		}
+		words = append(words, word)
+	}
 }
 
 func (w *Who) read(class string, words []string) error {
@@ -87,7 +134,7 @@ func (w *Who) read(class string, words []string) error {
 			w.Args = words[1:]
 		}
 	default:
-		return fmt.Errorf("unknown condition %q; %s", class, form)
+		return fmt.Errorf("%q does not say who may call; %s", class, form)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -24,14 +25,56 @@ const (
 	slash                // {$}: the slash at the end
 )
 
-// parsePattern reads a path pattern. Its language is that of http.ServeMux with
-// less in it: what ServeMux would accept and people misread is refused.
-func parsePattern(pattern string) ([]segment, error) {
-	if !strings.HasPrefix(pattern, "/") {
-		return nil, fmt.Errorf("pattern %q does not start with a slash; write the path without a host, as in /path/{name}", pattern)
+const (
+	// baseWord stands for the base path where a pattern begins.
+	baseWord = "{base}"
+
+	// maxMethods bounds the methods of a rule; the registry of HTTP methods has fewer.
+	maxMethods = 64
+)
+
+// parsePattern reads a path pattern, with base in the place of {base}. Its language is
+// that of http.ServeMux with less in it: what ServeMux would accept and people misread
+// is refused.
+func parsePattern(pattern string, base []segment) ([]segment, error) {
+	path, below := strings.CutPrefix(pattern, baseWord)
+	switch {
+	case below && path == "" && len(base) == 0:
+		return nil, fmt.Errorf("pattern %q is no path, since there is no base path; write {base}/{$}", pattern)
+	case below && path == "":
+		return base, nil
+	case below && path[0] != '/':
+		return nil, fmt.Errorf("pattern %q goes on behind {base} without a slash; write it as {base}/path", pattern)
+	case !below && !strings.HasPrefix(pattern, "/"):
+		return nil, fmt.Errorf("pattern %q does not start with a slash; write the path without a host, as in /path/{name} or {base}/path/{name}", pattern)
+	case !below:
+		base = nil
 	}
+	segments, err := parsePath(path)
+	if err != nil {
+		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+	}
+	return slices.Concat(base, segments), nil
+}
+
+// parseBase reads the path that {base} stands for, with literal segments only.
+func parseBase(base string) ([]segment, error) {
+	if base == "" || base == "/" {
+		return nil, nil
+	}
+	segments, err := parsePattern(base, nil)
+	if err != nil {
+		return nil, fmt.Errorf("base path: %w", err)
+	}
+	if slices.ContainsFunc(segments, func(s segment) bool { return s.shape != literal }) {
+		return nil, fmt.Errorf("base path %q holds a parameter; write a plain path", base)
+	}
+	return segments, nil
+}
+
+func parsePath(pattern string) ([]segment, error) {
 	if strings.ContainsAny(pattern, "?#") {
-		return nil, fmt.Errorf("pattern %q holds a ? or #; rules match the path only, and either is written as %%3F or %%23 in it", pattern)
+		return nil, errors.New("it holds a ? or #; rules match the path only, and either is written as %3F or %23 in it")
 	}
 	parts := strings.Split(pattern[1:], "/")
 	segments := make([]segment, 0, len(parts))
@@ -39,18 +82,18 @@ func parsePattern(pattern string) ([]segment, error) {
 	for i, part := range parts {
 		last := i == len(parts)-1
 		if part == "" && last {
-			return nil, fmt.Errorf("pattern %q ends in a slash; write %[1]s{name...} for everything below it, or %[1]s{$} for that path alone", pattern)
+			return nil, fmt.Errorf("%q ends in a slash; write %[1]s{name...} for everything below it, or %[1]s{$} for that path alone", pattern)
 		}
 		s, err := parseSegment(part)
 		if err != nil {
-			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+			return nil, err
 		}
 		if (s.shape == rest || s.shape == slash) && !last {
-			return nil, fmt.Errorf("pattern %q has %s before its end; move it there or write {name}", pattern, part)
+			return nil, fmt.Errorf("%s stands before its end; move it there or write {name}", part)
 		}
 		if s.shape == single || s.shape == rest {
 			if names[s.text] {
-				return nil, fmt.Errorf("pattern %q has two parameters %q; give each a name of its own", pattern, s.text)
+				return nil, fmt.Errorf("two parameters are called %q; give each a name of its own", s.text)
 			}
 			names[s.text] = true
 		}
@@ -69,6 +112,9 @@ func parseSegment(part string) (segment, error) {
 		name, more := strings.CutSuffix(inner, "...")
 		if !isName(name) {
 			return segment{}, fmt.Errorf("%s is no parameter; its name is made of letters, digits and _, as in {name}", part)
+		}
+		if name == "base" {
+			return segment{}, fmt.Errorf("%s is no parameter; {base} stands for the base path, at the beginning only", part)
 		}
 		if more {
 			return segment{rest, name}, nil
@@ -121,6 +167,9 @@ func isMethod(method string) bool {
 func checkMethods(methods []string) error {
 	if len(methods) == 0 {
 		return errors.New("the rule names no method; write one, or * for all")
+	}
+	if len(methods) > maxMethods {
+		return fmt.Errorf("the rule names %d methods, and %d are allowed; write * for all", len(methods), maxMethods)
 	}
 	for _, method := range methods {
 		if method == "*" && len(methods) > 1 {

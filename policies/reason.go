@@ -24,7 +24,15 @@ const (
 	// GrantMissing: the subject's grants do not allow it.
 	GrantMissing
 
-	// AllowedPublic to AllowedGrant: a rule with that condition allows it.
+	// ConditionFalse: a rule allows the subject, but what stands behind its when is
+	// false.
+	ConditionFalse
+
+	// ConditionFailed: a rule allows the subject, but what stands behind its when cannot
+	// be answered: it asks for what is not there, or costs too much.
+	ConditionFailed
+
+	// AllowedPublic to AllowedGrant: a rule of that class allows it.
 	AllowedPublic
 	AllowedAuthenticated
 	AllowedKind
@@ -39,6 +47,8 @@ var reasonWords = [...]string{
 	KindMissing:          "kind_missing",
 	RoleMissing:          "role_missing",
 	GrantMissing:         "grant_missing",
+	ConditionFalse:       "condition_false",
+	ConditionFailed:      "condition_failed",
 	AllowedPublic:        "allowed_public",
 	AllowedAuthenticated: "allowed_authenticated",
 	AllowedKind:          "allowed_kind",
@@ -48,6 +58,15 @@ var reasonWords = [...]string{
 
 // Allows reports whether the reason is one for allowing.
 func (r Reason) Allows() bool { return r >= AllowedPublic && r <= AllowedGrant }
+
+// nearness orders the reasons of alternatives: that of the nearest to allowing is given.
+// A caller without credential is told of that first, for with one another might allow.
+func (r Reason) nearness() int {
+	if r == NotAuthenticated {
+		return 2*int(ConditionFailed) + 1
+	}
+	return 2 * int(r)
+}
 
 // String returns the reason in snake_case.
 func (r Reason) String() string {

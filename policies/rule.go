@@ -17,18 +17,22 @@ type Rule struct {
 	// stands for HEAD as well.
 	Methods []string
 
-	// Pattern is the path pattern as it was written.
+	// Pattern is the path pattern as it was written, {base} included.
 	Pattern string
 
 	// Who says who may call it.
 	Who Who
+
+	// When is a condition in CEL that must hold besides, on one line and at most 4 KiB
+	// long; empty for none.
+	When string
 }
 
-// Class is the kind of condition that a rule has. The order of the constants is
+// Class is the kind of Who that a rule has. The order of the constants is
 // the order in which alternatives are asked.
 type Class uint8
 
-// The classes of conditions.
+// The classes.
 const (
 	Public Class = iota + 1
 	Authenticated
@@ -47,7 +51,7 @@ func (c Class) String() string {
 	return classWords[c]
 }
 
-// Who is the condition of a rule.
+// Who says who may call.
 type Who struct {
 	Class Class
 
@@ -68,6 +72,9 @@ func (r *Rule) String() string {
 		words = append(words, strings.Join(r.Who.Names, ","))
 	case Grant:
 		words = append(append(words, r.Who.Privilege), r.Who.Args...)
+	}
+	if r.When != "" {
+		words = append(words, "when", r.When)
 	}
 	return strings.Join(words, " ")
 }
