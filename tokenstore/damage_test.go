@@ -53,6 +53,12 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := f.CutOff(t.Context(), realm, "ann", "", f.now(), "tester"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.KeepKeys(t.Context(), issuer, tokenstore.KeptKeys{Document: []byte("keys"), FetchedAt: f.now()}); err != nil {
+		t.Fatal(err)
+	}
 	// A token that was issued after the mass revocation.
 	foreign := f.foreign("theirs")
 	foreign.IssuedAt = f.now().Add(time.Minute)
@@ -106,6 +112,13 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 			_, _, err := f.RotateAccountKey(t.Context(), realm, "bob.example", key, time.Hour, "tester")
 			return err
 		},
+		"cut-off":   func() error { _, _, err := f.CutOffOf(t.Context(), realm, "ann"); return err },
+		"cut-offs":  func() error { _, _, err := f.CutOffs(t.Context(), realm, "", 10); return err },
+		"kept keys": func() error { _, err := f.KeptKeysOf(t.Context(), issuer); return err },
+		"cut off": func() error {
+			_, err := f.CutOff(t.Context(), realm, "ann", "", f.now(), "tester")
+			return err
+		},
 		"import": func() error {
 			_, _, _, err := f.ImportRecipients(t.Context(), []tokenstore.NewRecipient{imported("acme")}, "tester")
 			return err
@@ -155,6 +168,8 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 		'h': {"sign in", "ask", "account", "accounts", "open", "disable", "close", "set up", "rotate key"},
 		'g': {"account", "rotate key"},
 		'p': {"family", "ask", "application", "applications", "add", "set up"},
+		'x': {"cut-off", "cut-offs", "cut off"},
+		'v': {"kept keys"},
 		'j': {"audit"},
 	}
 	kinds := map[byte][]tokenstore.Entry{}
@@ -232,6 +247,9 @@ func TestDriverThatFailsIsNoAnswer(t *testing.T) {
 		"family":         func() error { _, err := f.FamilyHolder(t.Context(), realm, familyOf("bob")); return err },
 		"account":        func() error { _, _, _, err := f.AccountByHost(t.Context(), realm, "bob.example"); return err },
 		"application":    func() error { _, err := f.ApplicationByID(t.Context(), realm, "notes"); return err },
+		"cut-off":        func() error { _, _, err := f.CutOffOf(t.Context(), realm, "ann"); return err },
+		"cut-offs":       func() error { _, _, err := f.CutOffs(t.Context(), realm, "", 10); return err },
+		"kept keys":      func() error { _, err := f.KeptKeysOf(t.Context(), issuer); return err },
 		"prune":          func() error { _, err := f.Prune(t.Context()); return err },
 	} {
 		if err := call(); !errors.Is(err, failure) || errors.Is(err, tokenstore.ErrNotFound) {

@@ -21,6 +21,8 @@
 //	token.go       look-up by digest, listing by accessor
 //	accesstoken.go the short-lived tokens of OAuth clients
 //	federation.go  who holds the tokens of foreign identity providers
+//	cutoff.go      whose tokens of a foreign issuer are over
+//	keptkeys.go    the last good keys of a foreign issuer
 //	epoch.go       mass revocation
 //	admintoken.go  the tokens of administrators
 //	query.go       who started which asynchronous query

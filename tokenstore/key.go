@@ -36,6 +36,9 @@ const (
 	keyAccountHost = 'h' // realm, host                     -> index: id of the account
 	keyAccountKeys = 'g' // realm, id of the account        -> AccountKeys
 	keyApplication = 'p' // realm, id                       -> Application
+
+	keyCutOff   = 'x' // realm, folded user                 -> CutOff
+	keyKeptKeys = 'v' // digest of the source               -> KeptKeys
 )
 
 // index leads from one key to another record.

@@ -31,6 +31,8 @@ func TestGoldensOfKeys(t *testing.T) {
 		"admin name":     {adminNameKey("home", "Ann"), "62" + "686f6d65" + "00" + "616e6e"},
 		"issuer":         {issuerKey("home", "idp"), "69" + "686f6d65" + "00" + "696470"},
 		"clients":        {clientsKey("tok_1"), "63" + "746f6b5f31"},
+		"cut-off":        {cutOffKey("home", "Ann"), "78" + "686f6d65" + "00" + "616e6e"},
+		"kept keys":      {keptKeysKey("idp"), "76" + hex.EncodeToString(someDigest("idp"))},
 		"federated": {federatedKey("home", "idp", "sub", "ann"), "66" + "686f6d65" + "00" +
 			hex.EncodeToString(someDigest("idp\x00sub\x00ann\x00"))},
 		"query": {queryKey("home", "rcp_1", "a/b/c", "q1"), "71" + "686f6d65" + "00" +
@@ -50,6 +52,7 @@ func TestNoRealmSeesInsideAnother(t *testing.T) {
 		keyIssuer:    issuerKey("homestead", "x"),
 		keyFederated: federatedKey("homestead", "x", "sub", "y"),
 		keyQuery:     queryKey("homestead", "x", "y", "z"),
+		keyCutOff:    cutOffKey("homestead", "x"),
 	} {
 		if !bytes.HasPrefix(key, realmPrefix(kind, "homestead")) || bytes.HasPrefix(key, realmPrefix(kind, "home")) {
 			t.Errorf("a scan of realm home finds %q, or one of homestead does not", key)
@@ -77,6 +80,8 @@ func TestLongestKeysFit(t *testing.T) {
 	for name, key := range map[string][]byte{
 		"issuer": issuerKey(realm, strings.Repeat("i", maxFederationText)),
 		"name":   nameKey(realm, strings.Repeat("n", maxNameLength)),
+		// Its lower case is longer.
+		"cut-off": cutOffKey(realm, strings.Repeat("\u023a", maxNameLength/2)),
 	} {
 		if len(key) > 1024 {
 			t.Errorf("a key of an %s has %d bytes", name, len(key))

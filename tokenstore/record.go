@@ -36,6 +36,9 @@ const (
 	versionAccount     = 1
 	versionAccountKeys = 1
 	versionApplication = 1
+
+	versionCutOff   = 1
+	versionKeptKeys = 1
 )
 
 var (

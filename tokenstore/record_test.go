@@ -166,6 +166,17 @@ var kinds = []struct {
 			CreatedAt: at(9), UpdatedAt: at(10), CreatedBy: "local", UpdatedBy: "ann", UID: "app_1",
 		},
 	}},
+	{"CutOff", versionCutOff, func() any { return new(CutOff) }, []any{
+		&CutOff{Realm: "home", User: someUser, Until: at(9), UpdatedAt: at(10), UpdatedBy: "local"},
+		&CutOff{Realm: "home", User: someUser, Delegators: map[string]time.Time{"ann": at(8), "ben": at(9)}, UpdatedAt: at(10)},
+		&CutOff{
+			Realm: "home", User: someUser, Until: at(7), Delegators: map[string]time.Time{"ann": at(8)},
+			UpdatedAt: at(10), UpdatedBy: "local",
+		},
+	}},
+	{"KeptKeys", versionKeptKeys, func() any { return new(KeptKeys) }, []any{
+		&KeptKeys{Source: "https://aaa.example.com/jwks", Document: []byte(`{"keys":[]}`), FetchedAt: at(9)},
+	}},
 	{"Topic", versionTopic, func() any { return new(Topic) }, []any{&Topic{Realm: "home", Subject: "rcp_1"}, &Topic{}}},
 }
 
@@ -311,6 +322,9 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 		"Account":     {"ID", "Realm", "Host", "UserID", "Username", "Password"},
 		"AccountKeys": {"Signing", "Crypter"},
 		"Application": {"Realm", "ID", "Version", "UID"},
+
+		"CutOff":   {"Realm", "User", "Until"},
+		"KeptKeys": {"Source", "Document", "FetchedAt"},
 	}
 	for _, kind := range kinds {
 		for _, field := range required[kind.name] {
@@ -393,6 +407,20 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 		}
 		if err := decode(data, versionEpoch, new(Epoch)); !errors.Is(err, ErrRecord) {
 			t.Errorf("epoch with %s: %v, want ErrRecord", name, err)
+		}
+	}
+	for name, cut := range map[string]CutOff{
+		"a delegator without a time": {Until: at(9), Delegators: map[string]time.Time{"ann": {}}},
+		"a delegator without a name": {Until: at(9), Delegators: map[string]time.Time{"": at(9)}},
+		"no end":                     {Delegators: map[string]time.Time{}},
+	} {
+		cut.Realm, cut.User, cut.UpdatedAt = "home", someUser, at(10)
+		data, err := encode(versionCutOff, cut)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := decode(data, versionCutOff, new(CutOff)); !errors.Is(err, ErrRecord) {
+			t.Errorf("cut-off with %s: %v, want ErrRecord", name, err)
 		}
 	}
 	if err := decode([]byte{versionIndex, 0xa0}, versionIndex, new(index)); !errors.Is(err, ErrRecord) {
@@ -527,6 +555,15 @@ func FuzzDecode(f *testing.F) {
 			case *AccountKeys:
 				if signer := r.Signer(); len(signer.Sealed) == 0 || !signer.Until.IsZero() {
 					t.Errorf("keys of an account have no signer: %+v", r)
+				}
+			case *CutOff:
+				covers := !r.Until.IsZero() && r.Covers(r.Until, "")
+				for delegator, until := range r.Delegators {
+					covers = covers || delegator == FoldName(delegator) && r.Covers(until, delegator)
+					covers = covers || delegator != FoldName(delegator) // never written
+				}
+				if !covers {
+					t.Errorf("a cut-off ends nothing: %+v", r)
 				}
 			case *Epoch:
 				for n := range min(r.Number, 100) {

@@ -32,6 +32,8 @@ func RunStore(t *testing.T, f Factory) {
 		{"accounts", accountTests},
 		{"applications", applicationTests},
 		{"families", familyTests},
+		{"cut-offs", cutOffTests},
+		{"kept keys", keptKeyTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {
@@ -39,6 +41,7 @@ func RunStore(t *testing.T, f Factory) {
 			}
 		})
 	}
+	t.Run("cut-offs after opening again", func(t *testing.T) { cutOffReopened(t, f) })
 	t.Run("model", func(t *testing.T) { runStoreModel(t, f) })
 	t.Run("model of accounts", func(t *testing.T) { runHouseholdModel(t, f) })
 }
