@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 
@@ -65,14 +64,60 @@ func (c Claims) Scopes() []string {
 	return list
 }
 
-// checkClaims checks the claims of a token whose signature is right. The token
-// must be for one of the audiences.
-func (i *Issuer) checkClaims(raw jwt.MapClaims, audiences []string) (Claims, error) {
-	if iss, _ := raw["iss"].(string); iss != i.cfg.Issuer {
-		return Claims{}, invalid("another issuer")
+// Map returns a copy of all claims, for conditions about them: whole numbers that fit
+// are int64, other numbers float64.
+func (c Claims) Map() map[string]any {
+	m := make(map[string]any, len(c.raw))
+	for name, value := range c.raw {
+		m[name] = plain(value)
 	}
-	if !slices.ContainsFunc(audiences, func(a string) bool { return hasAudience(raw["aud"], a) }) {
-		return Claims{}, invalid("another audience")
+	return m
+}
+
+// plain copies a value that was decoded from JSON, without json.Number.
+func plain(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64() // what is too large for it is infinite
+		return f
+	case []any:
+		list := make([]any, len(v))
+		for n, item := range v {
+			list[n] = plain(item)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for name, item := range v {
+			m[name] = plain(item)
+		}
+		return m
+	}
+	return value
+}
+
+// IsNamed tells whether an iss claim has the issuer's name.
+func (i *Issuer) IsNamed(iss string) bool {
+	return iss == i.cfg.Issuer || i.cfg.FoldIssuer && foldASCII(iss) == foldASCII(i.cfg.Issuer)
+}
+
+// foldASCII makes capitals small. Other letters stay: the Kelvin sign is no k here.
+func foldASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// checkClaims checks the claims of a token whose signature is right, all but aud.
+func (i *Issuer) checkClaims(raw jwt.MapClaims) (Claims, error) {
+	if iss, _ := raw["iss"].(string); !i.IsNamed(iss) {
+		return Claims{}, invalid("another issuer")
 	}
 	if sub, ok := raw["sub"]; ok {
 		if _, ok := sub.(string); !ok {

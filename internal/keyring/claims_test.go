@@ -2,6 +2,8 @@ package keyring
 
 import (
 	"context"
+	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -96,5 +98,35 @@ func TestScopes(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestMapIsForConditions(t *testing.T) {
+	f := newFakeIssuer(t, byEC.public())
+	i, _ := f.issuer(t, nil)
+	payload := mustJSON(t, claims(f.URL, nil))
+	payload = payload[:len(payload)-1] + `,"whole":7,"negative":-7,"large":9007199254740993,"larger":1e19,"fraction":0.5,"infinite":1e999,` +
+		`"deep":{"list":[1,"a",null,true,{"n":2}]}}`
+	c, err := i.Verify(t.Context(), byEC.sign(t, `{"alg":"ES256","kid":"ec"}`, payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := c.Map()
+	for name, want := range map[string]any{
+		"sub": "acme", "iat": epoch.Unix(), "whole": int64(7), "negative": int64(-7), "large": int64(9007199254740993),
+		"larger": 1e19, "fraction": 0.5, "infinite": math.Inf(1),
+		"deep": map[string]any{"list": []any{int64(1), "a", nil, true, map[string]any{"n": int64(2)}}},
+	} {
+		if !reflect.DeepEqual(m[name], want) {
+			t.Errorf("%s is %#v, want %#v", name, m[name], want)
+		}
+	}
+	m["sub"] = "evil"
+	m["deep"].(map[string]any)["list"].([]any)[0] = "evil"
+	if again := c.Map(); c.Subject() != "acme" || again["deep"].(map[string]any)["list"].([]any)[0] != int64(1) {
+		t.Error("a change of the map changes the claims")
+	}
+	if m := (Claims{}).Map(); m == nil || len(m) != 0 {
+		t.Errorf("of no claims: %v", m)
 	}
 }

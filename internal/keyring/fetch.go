@@ -23,6 +23,16 @@ const (
 func (i *Issuer) fetch(ctx context.Context) ([]publicKey, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
+	switch {
+	case i.cfg.File != "":
+		return readKeys(i.cfg.File)
+	case i.cfg.Certificate != "":
+		text, err := i.get(ctx, i.cfg.Certificate)
+		if err != nil {
+			return nil, fmt.Errorf("fetching the certificate: %w", err)
+		}
+		return parseCertificateAnswer(text)
+	}
 	address := i.cfg.JWKS
 	if address == "" {
 		var err error
@@ -95,13 +105,16 @@ func (i *Issuer) get(ctx context.Context, address string) ([]byte, error) {
 }
 
 // fetchClient returns a copy of the given client that follows redirects only to where
-// a configured URL could point.
-func fetchClient(given *http.Client, allow func(*url.URL) error) *http.Client {
+// a configured URL could point, or none.
+func fetchClient(given *http.Client, allow func(*url.URL) error, noRedirects bool) *http.Client {
 	c := *given
 	if c.Timeout == 0 {
 		c.Timeout = fetchTimeout
 	}
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if noRedirects {
+			return errors.New("redirect")
+		}
 		if len(via) > maxRedirects {
 			return errors.New("too many redirects")
 		}

@@ -84,9 +84,6 @@ func TestUnreachableIssuerKeepsKeysWithinBound(t *testing.T) {
 }
 
 func TestBadAnswersAreNoKeys(t *testing.T) {
-	text := func(s string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, s) }
-	}
 	redirect := func(to string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) }
 	}
@@ -206,6 +203,10 @@ func TestConfiguredKeySetNeedsNoDiscovery(t *testing.T) {
 	if _, err := i.Verify(context.Background(), byEC.token(t, claims("cos.example", nil), object{"kid": absent})); err != nil {
 		t.Error(err)
 	}
+}
+
+func text(s string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, s) }
 }
 
 // bomb answers with 8 MiB in a few kilobytes.

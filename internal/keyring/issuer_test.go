@@ -28,6 +28,11 @@ func TestNewIssuerRefuses(t *testing.T) {
 		"an issuer of 2049 bytes":               {IssuerConfig{Issuer: strings.Repeat("i", maxIssuer+1), Audience: "a", JWKS: jwks}, "longer than"},
 		"a key set that is not allowed":         {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, Allow: allowNothing}, "not here"},
 		"an issuer that is not allowed":         {IssuerConfig{Issuer: "https://issuer.example", Audience: "a", Allow: allowNothing}, "not here"},
+		"two places for keys":                   {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, Certificate: jwks}, "one place"},
+		"a key set and a file":                  {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, File: "/keys"}, "one place"},
+		"plain http for a certificate":          {IssuerConfig{Issuer: "i", Audience: "a", Certificate: "http://issuer.example/c"}, "https"},
+		"a certificate that is not allowed":     {IssuerConfig{Issuer: "i", Audience: "a", Certificate: jwks, Allow: allowNothing}, "not here"},
+		"an overlap before now":                 {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, Overlap: -1}, "negative"},
 		"keys that expire before their refresh": {IssuerConfig{Issuer: "i", Audience: "a", JWKS: jwks, MaxAge: time.Minute}, "longer"},
 	}
 	for name, test := range tests {
@@ -49,6 +54,7 @@ func TestNewIssuerAccepts(t *testing.T) {
 	for name, cfg := range map[string]IssuerConfig{
 		"discovery":            {Issuer: "https://issuer.example/tenant/", Audience: "a"},
 		"a name and a key set": {Issuer: "cos.example", Audience: "a", JWKS: "https://issuer.example/keys?v=1"},
+		"a certificate":        {Issuer: "cos.example", Audience: "a", Certificate: "https://issuer.example/cert"},
 		"loopback":             {Issuer: "http://[::1]:80", Audience: "a"},
 		"audience per call":    {Issuer: "https://i.example", AudiencePerCall: true},
 		"all algorithms":       {Issuer: "https://i.example", Audience: "a", Algorithms: []string{"RS512", "PS384", "ES512", "EdDSA"}},

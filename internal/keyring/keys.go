@@ -9,11 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/golang-jwt/jwt/v5"
 )
 
 const (
@@ -59,51 +56,10 @@ func isEd25519(key any) bool {
 	return ok && len(k) == ed25519.PublicKeySize
 }
 
-// keySet is what one fetch brought. It is never changed, only replaced.
-type keySet struct {
-	keys    []publicKey
-	fetched time.Time
-}
-
 type publicKey struct {
 	id  string // may be empty
 	alg string // the one algorithm that the issuer uses it for; may be empty
 	key any
-}
-
-// candidates returns the keys that fit alg and may be meant by kid, and whether
-// one of them bears that name. A key or token without an id may match any: RFC
-// 7517, section 4.5, makes ids optional, and some issuers have none.
-func (s *keySet) candidates(alg, kid string) (keys []jwt.VerificationKey, named bool) {
-	fits := algorithms[alg]
-	for _, k := range s.keys {
-		if fits == nil || !fits(k.key) || k.alg != "" && k.alg != alg {
-			continue
-		}
-		if kid != "" && k.id == kid {
-			named = true
-		}
-		if kid == "" || k.id == "" || k.id == kid {
-			keys = append(keys, k.key)
-		}
-	}
-	return keys, named
-}
-
-// sameKeys reports whether two sets hold the same keys, in whatever order. A nil
-// set is empty.
-func (s *keySet) sameKeys(t *keySet) bool { return s.covers(t) && t.covers(s) }
-
-func (s *keySet) covers(t *keySet) bool {
-	if t == nil {
-		return true
-	}
-	for _, k := range t.keys {
-		if s == nil || !slices.ContainsFunc(s.keys, k.equal) {
-			return false
-		}
-	}
-	return true
 }
 
 func (k publicKey) equal(other publicKey) bool {
@@ -125,15 +81,40 @@ func parseKeySet(text []byte) (keys []publicKey, err error) {
 		return nil, fmt.Errorf("key set has %d keys, which is more than %d", len(doc.Keys), maxKeys)
 	}
 	for _, raw := range doc.Keys {
-		var k jose.JSONWebKey
-		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
-			continue
-		}
-		if usable(k.Key) {
-			keys = append(keys, publicKey{id: k.KeyID, alg: k.Algorithm, key: k.Key})
+		if k, ok := parseKey(raw); ok {
+			keys = append(keys, k)
 		}
 	}
 	return keys, nil
+}
+
+// parseKey reads a JSON Web Key, and whether it can verify signatures here.
+func parseKey(text []byte) (publicKey, bool) {
+	var k jose.JSONWebKey
+	if k.UnmarshalJSON(withoutCertificates(text)) != nil || !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
+		return publicKey{}, false
+	}
+	return publicKey{id: k.KeyID, alg: k.Algorithm, key: k.Key}, usable(k.Key)
+}
+
+// withoutCertificates takes from a key what is said of its certificate: the key set
+// came from its issuer, so that no certificate has to vouch for the key, and issuers
+// publish such that have expired or have thumbprints of something else, for which
+// go-jose would refuse the key. What is not one object with distinct names becomes
+// nothing.
+func withoutCertificates(key []byte) []byte {
+	var members map[string]json.RawMessage
+	if !strictObject(key) || json.Unmarshal(key, &members) != nil {
+		return nil
+	}
+	for _, name := range []string{"x5c", "x5t", "x5t#S256", "x5u"} {
+		delete(members, name)
+	}
+	rest, err := json.Marshal(members)
+	if err != nil {
+		return nil
+	}
+	return rest
 }
 
 func usable(key any) bool {

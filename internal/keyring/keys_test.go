@@ -132,7 +132,7 @@ func TestSameKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &keySet{keys: parsed}
+		return newKeySet(parsed, nil, epoch, 0)
 	}
 	with := func(k jose.JSONWebKey, change func(*jose.JSONWebKey)) jose.JSONWebKey {
 		change(&k)

@@ -302,7 +302,7 @@ func TestDroppedIssuerVerifiesNothing(t *testing.T) {
 		if _, err := remember(p, kept, token); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("by an issuer that was kept: got %v", err)
 		}
-		kept.replace(set) // as a fetch that was under way would
+		kept.replace(set.keys, set.fetched) // as a fetch that was under way would
 		if _, err := remember(p, kept, token); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("after a late fetch: got %v", err)
 		}
@@ -326,7 +326,7 @@ func TestNothingOfOldKeysIsRememberedUnderANewGeneration(t *testing.T) {
 	f := newFakeIssuer(t, byEC.public())
 	token := byEC.token(t, claims(f.URL, nil), nil)
 	for name, end := range map[string]func(p *Pool, i *Issuer){
-		"replaced": func(_ *Pool, i *Issuer) { i.replace(&keySet{fetched: epoch}) },
+		"replaced": func(_ *Pool, i *Issuer) { i.replace(nil, epoch) },
 		"dropped":  func(p *Pool, _ *Issuer) { p.Drop(issuerA, keysA) },
 		"closed":   func(p *Pool, _ *Issuer) { p.Close() },
 	} {

@@ -58,22 +58,26 @@ func (i *Issuer) refresh(ctx context.Context) bool {
 	if len(keys) == 0 {
 		i.cfg.Logger.Warn("issuer has no usable key: all its tokens are refused", "issuer", i.cfg.Issuer)
 	}
-	i.replace(&keySet{keys: keys, fetched: start})
+	i.save(ctx, i.replace(keys, start))
 	return true
 }
 
-// replace puts set in the place of the present keys.
-func (i *Issuer) replace(set *keySet) {
+// replace puts the keys of a fetch in the place of the present ones, of which some may
+// be good for a while longer. It returns the new set.
+func (i *Issuer) replace(keys []publicKey, fetched time.Time) *keySet {
 	i.replacing.Lock()
 	defer i.replacing.Unlock()
+	old := i.keys.Load()
+	set := newKeySet(keys, old.leaving(), fetched, i.cfg.Overlap)
 	if i.stopped {
-		return // a fetch that ended after stop
+		return set // of a fetch that ended after stop
 	}
-	old := i.keys.Swap(set)
-	// After the swap, and so it is in stop: see Pool.Generation.
+	i.keys.Store(set)
+	// After the keys, and so it is in stop: see Pool.Generation.
 	if i.changed != nil && !old.sameKeys(set) {
 		i.changed()
 	}
+	return set
 }
 
 // stop takes all keys away, for ever.

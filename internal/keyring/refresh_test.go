@@ -149,6 +149,55 @@ func TestNewKeyIsLearntFromItsFirstToken(t *testing.T) {
 	}
 }
 
+// Its tokens name no key, and its keys all have one name: only a signature that no key
+// fits tells that there is another key.
+func TestNewKeyOfOneNameIsLearntFromItsFirstToken(t *testing.T) {
+	for name, header := range map[string]object{
+		"no kid": {"kid": absent}, "the one name": {"kid": "ES256"}, "another name": {"kid": "x"}, "a number": {"kid": 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, old, fresh := &network{}, signer{"ES256", "ES256", p256}, signer{"ES256", "ES256", p256b}
+			ignore := func(c *IssuerConfig) { c.IgnoreKeyIDs, c.Algorithms = true, []string{"ES256"} }
+			run(t, n, ignore, func(t *testing.T, i *Issuer) {
+				storm := func() {
+					token := now(fresh, t, header)
+					for range 1000 {
+						if _, err := i.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
+							t.Fatalf("got %v", err)
+						}
+					}
+				}
+				storm() // just after the first fetch
+				expectFetches(t, n, 1)
+				time.Sleep(minGap)
+				expectFetches(t, n, 2)
+				n.publish(t, fresh.public())
+				time.Sleep(minGap)
+				storm()
+				expectFetches(t, n, 3)
+				if _, err := i.Verify(t.Context(), now(fresh, t, header)); err != nil {
+					t.Errorf("the new key: %v", err)
+				}
+				if _, err := i.Verify(t.Context(), now(old, t, header)); !errors.Is(err, ErrInvalidToken) {
+					t.Errorf("the old key: %v", err)
+				}
+				expectFetches(t, n, 3)
+				time.Sleep(minGap) // for the old key
+				expectFetches(t, n, 4)
+				// Neither good tokens nor such that are wrong in something else.
+				time.Sleep(2 * minGap)
+				for _, token := range []string{
+					now(fresh, t, header), "garbage", now(old, t, object{"kid": absent, "crit": []string{"a"}}),
+					now(old, t, object{"kid": absent, "alg": "none"}), fresh.token(t, claims("i", object{"exp": 1}), header),
+				} {
+					_, _ = i.Verify(t.Context(), token)
+				}
+				expectFetches(t, n, 4)
+			})
+		})
+	}
+}
+
 func TestGoodAndMalformedTokensCauseNoFetch(t *testing.T) {
 	n := &network{}
 	run(t, n, nil, func(t *testing.T, i *Issuer) {

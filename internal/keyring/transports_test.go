@@ -48,7 +48,7 @@ func localServer(t *testing.T) string {
 func (ts *transports) ask(t *testing.T, issuer, jwks, address string) (string, error) {
 	t.Helper()
 	t.Cleanup(ts.CloseIdleConnections)
-	client := fetchClient(ts.client(issuer, jwks), nil)
+	client := fetchClient(ts.client(issuer, jwks), nil, false)
 	resp, err := client.Get(address)
 	if err != nil {
 		return "", err

@@ -30,11 +30,34 @@ func (i *Issuer) VerifyFor(ctx context.Context, token string, audiences []string
 	if !slices.ContainsFunc(audiences, func(a string) bool { return a != "" }) {
 		return Claims{}, invalid("no audience is accepted")
 	}
+	raw, err := i.verifySignature(ctx, token)
+	if err != nil {
+		return Claims{}, err
+	}
+	c, err := i.checkClaims(raw)
+	if err == nil && !slices.ContainsFunc(audiences, c.HasAudience) {
+		return Claims{}, invalid("another audience")
+	}
+	return c, err
+}
+
+// VerifyAnyAudience is Verify without a look at the aud claim, which is the caller's
+// then: only where the claim is not the one that says for whom a token was made.
+func (i *Issuer) VerifyAnyAudience(ctx context.Context, token string) (Claims, error) {
+	raw, err := i.verifySignature(ctx, token)
+	if err != nil {
+		return Claims{}, err
+	}
+	return i.checkClaims(raw)
+}
+
+// verifySignature returns what a token says, which one of the issuer's keys has signed.
+func (i *Issuer) verifySignature(ctx context.Context, token string) (jwt.MapClaims, error) {
 	if ctx.Err() != nil {
-		return Claims{}, ErrUnavailable
+		return nil, ErrUnavailable
 	}
 	if _, err := checkForm(token); err != nil {
-		return Claims{}, err
+		return nil, err
 	}
 	raw := jwt.MapClaims{}
 	named := true
@@ -46,9 +69,9 @@ func (i *Issuer) VerifyFor(ctx context.Context, token string, audiences []string
 		if !named {
 			i.want()
 		}
-		return Claims{}, publicError(err)
+		return nil, publicError(err)
 	}
-	return i.checkClaims(raw, audiences)
+	return raw, nil
 }
 
 // checkForm returns the payload of a token and refuses what parsers could read
@@ -93,15 +116,17 @@ func (i *Issuer) keysFor(t *jwt.Token) (_ jwt.VerificationKeySet, named bool, _ 
 	if !acceptableType(t.Header["typ"]) {
 		return none, true, invalid("another type of token")
 	}
-	kid, ok := t.Header["kid"].(string)
-	if _, present := t.Header["kid"]; present && (!ok || kid == "") {
-		return none, true, invalid("key id is not a text")
+	kid := ""
+	if given, present := t.Header["kid"]; present && !i.cfg.IgnoreKeyIDs {
+		if kid, _ = given.(string); kid == "" {
+			return none, true, invalid("key id is not a text")
+		}
 	}
-	set := i.keys.Load()
-	if set == nil || i.cfg.Now().Sub(set.fetched) > i.cfg.MaxAge {
+	set, now := i.keys.Load(), i.cfg.Now()
+	if set == nil || now.Sub(set.fetched) > i.cfg.MaxAge {
 		return none, true, ErrUnavailable
 	}
-	keys, named := set.candidates(t.Method.Alg(), kid)
+	keys, named := set.candidates(t.Method.Alg(), kid, now)
 	switch {
 	case len(keys) == 0:
 		return none, named, invalid("unknown key")
@@ -132,6 +157,15 @@ func (e *reasonError) Error() string { return ErrInvalidToken.Error() + ": " + e
 func (e *reasonError) Unwrap() error { return ErrInvalidToken }
 
 func invalid(reason string) error { return &reasonError{reason} }
+
+// Reason returns what an ErrInvalidToken says is wrong with a token, from a fixed set
+// of words such as "expired"; "" for every other error.
+func Reason(err error) string {
+	if own, ok := errors.AsType[*reasonError](err); ok {
+		return own.reason
+	}
+	return ""
+}
 
 // publicError drops the texts of the library, which may quote the token.
 func publicError(err error) error {
