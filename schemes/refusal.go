@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -54,6 +55,21 @@ func (r *Refusal) Error() string {
 }
 
 func (r *Refusal) Unwrap() error { return r.Cause }
+
+// Coded is a cause that is one of a fixed set, by a code. It tells nothing of a credential.
+type Coded interface {
+	error
+	Code() string
+}
+
+// CauseCode returns the code of the cause, for the audit line; empty if it has none.
+func (r *Refusal) CauseCode() string {
+	var coded Coded
+	if errors.As(r.Cause, &coded) {
+		return coded.Code()
+	}
+	return ""
+}
 
 // Unavailable is the refusal for a store that cannot tell. It never opens.
 func Unavailable(cause error) *Refusal {

@@ -38,7 +38,8 @@ type Call struct {
 	// Decision is set once the rules were asked.
 	Decision policies.Decision
 	// Denial is why the scheme itself denies what the rules would allow, or that
-	// it could not find out. Decide sets it, for Denied.
+	// it could not find out. Decide sets it, for Denied; Public and Endpoint may, for an
+	// endpoint that is going to answer with it.
 	Denial *Refusal
 	// State is what the scheme notes of the call for its later steps; nil for schemes that
 	// note nothing. A copy of the call shares it, so it is set once.
@@ -48,6 +49,8 @@ type Call struct {
 	Origin []string
 	// Action names what was done, for the audit line; empty if it has no name.
 	Action string
+	// Trial is set if the call is only explained; nil for a real one.
+	Trial *Trial
 }
 
 // Endpoint serves one of a scheme's own endpoints. A *Refusal as its error is

@@ -1,0 +1,61 @@
+package dx
+
+import (
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/keyring"
+)
+
+// The kinds of identities.
+const (
+	kindUser      = "user"       // identity token of one who acts for itself
+	kindDelegate  = "delegate"   // identity token of one who acts for another
+	kindAAAServer = "aaa-server" // the authorisation server itself
+	kindKeycloak  = "keycloak"   // a client of Keycloak
+)
+
+// The roles that there are rules for. All others, such as admin, open nothing.
+const (
+	roleConsumer = "consumer"
+	roleProvider = "provider"
+)
+
+// delegateRole is the role of a token whose claim drl has the role that counts.
+const delegateRole = "delegate"
+
+// actor is who acts by an identity token.
+type actor struct {
+	// subject is who the token was made for, delegator for whom it acts; empty: for itself.
+	subject, delegator string
+	role               string
+}
+
+// actorOf reads who acts. Case does not count, in users and in roles. The error is a fault.
+func actorOf(claims keyring.Claims) (actor, error) {
+	a := actor{subject: strings.ToLower(claims.Subject())}
+	if !isUser(a.subject) {
+		return actor{}, faultSubject
+	}
+	role, _ := claims.String("role")
+	if strings.EqualFold(role, delegateRole) {
+		delegator, _ := claims.String("did")
+		if a.delegator = strings.ToLower(delegator); !isUser(a.delegator) {
+			return actor{}, faultNoDelegator
+		}
+		role, _ = claims.String("drl")
+	}
+	switch {
+	case strings.EqualFold(role, roleConsumer):
+		a.role = roleConsumer
+	case strings.EqualFold(role, roleProvider):
+		a.role = roleProvider
+	default:
+		return actor{}, faultRole
+	}
+	return a, nil
+}
+
+// isUser tells whether a text, in lower case, can be a user's id: AAA has UUIDs, and so do
+// the servers behind it. Others are taken as long as they can be cut off, and stand in a
+// header.
+func isUser(text string) bool { return isName(text) }
