@@ -98,7 +98,7 @@ func (s *Scheme) verifyAAA(ctx context.Context, text string) (*schemes.Identity,
 		}
 		id.Kind, id.Subject = kindAAAServer, strings.ToLower(claims.Subject())
 		id.Name = id.Subject
-		id.Session = &standing{issued: claims.IssuedAt()}
+		id.Session = &standing{issued: claims.IssuedAt(), subject: id.Subject}
 		return id, nil
 	}
 	if err := s.checkItem(claims, audience); err != nil {

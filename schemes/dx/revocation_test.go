@@ -127,6 +127,19 @@ func TestOperatorRevokesAUserOrOneDelegation(t *testing.T) {
 	}
 }
 
+func TestOperatorEndsTokensOfAAAItself(t *testing.T) {
+	s := newSite(t)
+	body := `{"sub":"` + alice + `"}`
+	stolen := serverToken().signed()
+	s.revoke(stolen, body).wants(t, http.StatusOK, "")
+	if _, err := s.RevokeUser(t.Context(), "COS.example.com", "", "test"); err != nil {
+		t.Fatal(err)
+	}
+	s.revoke(stolen, body).wants(t, http.StatusUnauthorized, "revoked")
+	s.clock.set(noon.Add(time.Minute))
+	s.revoke(serverToken(issuedAt(noon.Add(time.Minute))...).signed(), body).wants(t, http.StatusOK, "")
+}
+
 func TestOnlyAAARevokes(t *testing.T) {
 	s := newSite(t)
 	body := `{"sub":"` + alice + `"}`
