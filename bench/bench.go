@@ -23,6 +23,7 @@ type bench struct {
 	bare         *server
 	large, small *gateway
 	personal     *personal
+	market       *market
 }
 
 // gateway is a server with a store of some size.
@@ -54,10 +55,17 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if b.bare, err = b.start(ctx, "bare", bareSite, ""); err != nil {
 		return err
 	}
-	if b.personal, err = b.startPersonal(ctx); err != nil {
-		return err
+	if !b.asksOnly(marketPrefix) {
+		if b.personal, err = b.startPersonal(ctx); err != nil {
+			return err
+		}
 	}
-	if b.onlyPersonal() {
+	if !b.asksOnly(personalPrefix) {
+		if b.market, err = b.startMarket(ctx); err != nil {
+			return err
+		}
+	}
+	if !b.needsStores() {
 		return nil
 	}
 	if b.small, err = b.startGateway(ctx, "small", b.options.small); err != nil {
@@ -67,8 +75,16 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// onlyPersonal tells whether nothing else is asked for: then no store need be filled.
-func (b *bench) onlyPersonal() bool { return strings.HasPrefix(b.only, "pda") }
+// asksOnly tells whether nothing is asked for but works of one scheme, whose names begin
+// with this.
+func (b *bench) asksOnly(prefix string) bool {
+	return strings.HasPrefix(b.only, strings.TrimSuffix(prefix, ": "))
+}
+
+// needsStores tells whether stores need be filled with tokens.
+func (b *bench) needsStores() bool {
+	return !b.asksOnly(personalPrefix) && !b.asksOnly(marketPrefix)
+}
 
 func (b *bench) startGateway(ctx context.Context, name string, tokens uint64) (*gateway, error) {
 	say("filling a store with %s tokens", thousands(tokens))
@@ -121,13 +137,18 @@ func (b *bench) close() error {
 func (b *bench) compareAll(ctx context.Context) error {
 	result := table{compareHead}
 	all := works(b.options.small, b.options.tokens, b.issuer.token)
-	personal := b.personal.works()
-	for i, w := range append(all, personal...) {
+	if b.personal != nil {
+		all = append(all, b.personal.works()...)
+	}
+	if b.market != nil {
+		all = append(all, b.market.works()...)
+	}
+	for _, w := range all {
 		if !strings.Contains(w.name, b.only) {
 			continue
 		}
 		say("%s", w.name)
-		pairs, err := b.compare(ctx, w, b.serverOf(w, i >= len(all)))
+		pairs, err := b.compare(ctx, w, b.serverOf(w))
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
@@ -140,10 +161,10 @@ func (b *bench) compareAll(ctx context.Context) error {
 }
 
 // serverOf is the gateway that a work goes to.
-func (b *bench) serverOf(w work, personal bool) *server {
+func (b *bench) serverOf(w work) *server {
 	switch {
-	case personal:
-		return b.personal.server
+	case w.to != nil:
+		return w.to
 	case w.small:
 		return b.small.server
 	default:
@@ -190,7 +211,7 @@ func (b *bench) compare(ctx context.Context, w work, to *server) (pairs []pair, 
 // disk.
 func (b *bench) rotate(ctx context.Context) error {
 	w := rotations()
-	if !strings.Contains(w.name, b.only) || b.onlyPersonal() {
+	if !strings.Contains(w.name, b.only) || !b.needsStores() {
 		return nil
 	}
 	say("%s", w.name)
@@ -233,7 +254,7 @@ func (b *bench) rotateOnce(ctx context.Context, w work, first uint64, count int)
 
 // sizes prints what the two stores cost.
 func (b *bench) sizes() error {
-	if b.onlyPersonal() {
+	if !b.needsStores() {
 		return nil
 	}
 	result := table{sizeHead}

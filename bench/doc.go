@@ -16,6 +16,7 @@
 //	load.go      closed-loop load over kept connections
 //	work.go      the kinds of requests
 //	personal.go  an account, its tokens, and the requests with them
+//	market.go    a marketplace, its tokens and rules, and the requests with them
 //	signin.go    sign-ins, alone and beside data calls
 //	bench.go     one run, work by work
 //	round.go     one round: bare and gateway, alternating

@@ -20,6 +20,7 @@ func main() {
 	flag.Uint64Var(&o.tokens, "tokens", 1_000_000, "tokens in the large store")
 	flag.Uint64Var(&o.small, "small", 100_000, "tokens in the small store")
 	flag.Uint64Var(&o.families, "families", 10_000, "token families of the personal data account")
+	flag.Uint64Var(&o.identities, "identities", 60_000, "identity tokens of the marketplace")
 	flag.IntVar(&o.connections, "connections", 8, "connections to each side, one request at a time on each")
 	flag.IntVar(&o.parallel, "parallel", 32, "rotations at a time")
 	flag.BoolVar(&o.markdown, "markdown", false, "print tables as Markdown")
@@ -38,7 +39,7 @@ func main() {
 
 type options struct {
 	rounds, requests, connections, parallel int
-	tokens, small, families                 uint64
+	tokens, small, families, identities     uint64
 	markdown                                bool
 	binary, only, profile                   string
 }
@@ -53,6 +54,9 @@ func (o options) check() error {
 	}
 	if o.families < 1 {
 		return errors.New("there is at least one token family")
+	}
+	if o.identities < uint64(o.rounds+1) {
+		return errors.New("there is at least one identity token for each round, and one to warm up")
 	}
 	return nil
 }

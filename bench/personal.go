@@ -173,13 +173,13 @@ func (p *personal) ask(ctx context.Context, host, path string, answer any, heade
 func (p *personal) works() []work {
 	return []work{
 		{
-			name: personalPrefix + "repeated token, a fresh one on every answer", limit: 1.10, status: http.StatusOK,
+			name: personalPrefix + "repeated token, a fresh one on every answer", limit: 1.10, status: http.StatusOK, to: p.server,
 			request: func(host string, _ uint64) []byte { return personalCall(host, p.owner) },
 		},
 		{
 			// A signature for each family that was not called for a minute: the fewer calls
 			// each gets, the more of them.
-			name: personalPrefix + thousands(uint64(len(p.families))) + " families in rotation", status: http.StatusOK,
+			name: personalPrefix + thousands(uint64(len(p.families))) + " families in rotation", status: http.StatusOK, to: p.server,
 			request: func(host string, n uint64) []byte {
 				f := p.families[n%uint64(len(p.families))]
 				if host == p.address {

@@ -72,6 +72,30 @@ http://{ADDRESS}, http://*.bench.test:{PORT} {
 }
 `
 
+// marketSite is a gateway of a marketplace.
+const marketSite = `
+{
+	admin {ADMIN}
+	default_bind 127.0.0.1
+	persist_config off
+	log default {
+		output file {DIR}/log
+	}
+	gatehouse {
+		store badger {STORE}
+	}
+}
+http://{ADDRESS} {
+	gatehouse dx {
+		issuer cos.example.com
+		key_file {KEYS}
+		audience apd.example.com
+		rules {RULES}
+	}
+	reverse_proxy {UPSTREAM}
+}
+`
+
 func caddyfile(site string, s *server, upstream, store string) string {
 	_, port, _ := strings.Cut(s.address, ":")
 	return strings.NewReplacer(
@@ -106,4 +130,10 @@ func personalCall(host, token string) []byte {
 func signIn(host string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nusername: %s\r\npassword: %s\r\n\r\n",
 		signInPath, host, ownerName, ownerPassword)
+}
+
+// marketCall is a request of a marketplace's user.
+func marketCall(host, token string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: node\r\nContent-Type: application/json\r\n"+
+		"Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nToken: %s\r\n\r\n", productsPath, host, token)
 }

@@ -16,6 +16,8 @@ type work struct {
 	status int
 	// small says that it goes to the gateway with the small store.
 	small bool
+	// to is the gateway that it goes to, if not one with a store of tokens.
+	to *server
 	// once is how many requests there can be before one is like another; 0: any
 	// number. A token that comes twice would be in the identity cache.
 	once uint64

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -76,11 +77,14 @@ var adminRoutes = map[string]adminCall{
 	"PATCH /gatehouse/pda/{realm}/applications/{application}":                 updateApplication,
 	"DELETE /gatehouse/pda/{realm}/applications/{application}":                deleteApplication,
 	"POST /gatehouse/realms/{realm}/revoke-all":                               revokeAnyRealm,
+	"GET /gatehouse/realms/{realm}/users":                                     listRevokedUsers,
+	"POST /gatehouse/realms/{realm}/users/{id}/revoke":                        revokeUser,
 	"GET /gatehouse/tokens":                                                   listTokens,
 	"GET /gatehouse/tokens/{accessor}":                                        showToken,
 	"POST /gatehouse/tokens/{accessor}/revoke":                                revokeToken,
-	"GET /gatehouse/audit":                                                    listAudit,
-	"GET /gatehouse/openapi.json":                                             showDescription,
+	explainRoute:                  explainRequest,
+	"GET /gatehouse/audit":        listAudit,
+	"GET /gatehouse/openapi.json": showDescription,
 }
 
 // maxBodies are the routes that take more than maxAdminBody, with how much.
@@ -101,13 +105,19 @@ func (a *AdminAPI) Provision(ctx caddy.Context) error {
 func (a *AdminAPI) Routes() []caddy.AdminRoute {
 	routes := make([]caddy.AdminRoute, 0, len(adminRoutes))
 	for pattern, call := range adminRoutes {
-		routes = append(routes, caddy.AdminRoute{Pattern: pattern, Handler: a.serve(call, cmp.Or(maxBodies[pattern], maxAdminBody))})
+		routes = append(routes, caddy.AdminRoute{Pattern: pattern, Handler: a.serve(call, cmp.Or(maxBodies[pattern], maxAdminBody), changesNothing(pattern))})
 	}
 	return routes
 }
 
+// changesNothing tells whether nothing comes of a route's calls, so that no log need hold
+// them.
+func changesNothing(pattern string) bool {
+	return strings.HasPrefix(pattern, http.MethodGet+" ") || pattern == explainRoute
+}
+
 // serve wraps a call: it checks what all have in common, and writes the answer.
-func (a *AdminAPI) serve(call adminCall, maxBody int64) caddy.AdminHandler {
+func (a *AdminAPI) serve(call adminCall, maxBody int64, harmless bool) caddy.AdminHandler {
 	return caddy.AdminHandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		// A browser asks before it sends this type to another origin, and Caddy
 		// then says no; a plain form or text would come unasked, and Caddy checks
@@ -123,7 +133,7 @@ func (a *AdminAPI) serve(call adminCall, maxBody int64) caddy.AdminHandler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		answer, err := call(app, r)
-		if r.Method != http.MethodGet {
+		if !harmless {
 			// The store's audit holds what was changed; the log also what was not.
 			a.logger.Named("audit").Info("administration", zap.String("actor", actor(r)),
 				zap.String("method", r.Method), zap.String("path", secret.Redact(r.URL.Path)), zap.Bool("done", err == nil))

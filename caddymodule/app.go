@@ -47,6 +47,7 @@ type App struct {
 	surveys *surveyor // nil before Start
 	letGo   func()    // of the issuers of its realms; nil before Start
 	stops   []func()  // what schemes do in the background
+	offline bool      // the store is never opened
 
 	mu          sync.Mutex
 	realms      map[realmKey]*realmEntry
@@ -119,6 +120,7 @@ func (a *App) Start() error {
 		}
 	}
 	warnOfAccessLogs(a.ctx, a.logger)
+	a.warnOfShadow()
 	a.warnOfUpstreamTokens(context.Background())
 	a.surveys = startSurveys(a, &processMetrics.surveys, nil)
 	return nil
@@ -154,6 +156,9 @@ func (a *App) Cleanup() error {
 func (a *App) open(context.Context) (*schemes.Backend, error) {
 	if backend := a.backend.Load(); backend != nil {
 		return backend, nil
+	}
+	if a.offline {
+		return nil, errOffline
 	}
 	shared, err := a.ref.pool.open()
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 const (
 	allowed = "allow"
 	denied  = "deny"
+	// wouldDeny is a request of a site in shadow that would be denied, and went on.
+	wouldDeny = "shadow"
 )
 
 // record writes the audit line of a request and counts it. A line holds who,
@@ -53,18 +55,31 @@ func (p *passage) record(took time.Duration) {
 	if p.call.Action != "" {
 		fields = append(fields, zap.String("action", p.call.Action))
 	}
+	if p.refusal != nil {
+		if code := p.refusal.CauseCode(); code != "" {
+			fields = append(fields, zap.String("cause", code))
+		}
+	}
 	entry.Write(fields...)
 }
 
 // outcome is the decision in a word, and its reason. An answer of the scheme's
 // own that was no refusal counts as allowed.
 func (p *passage) outcome() (decision, reason string) {
+	decision, reason = p.verdict()
+	if p.shadowed {
+		decision = wouldDeny
+	}
+	return decision, reason
+}
+
+func (p *passage) verdict() (decision, reason string) {
 	switch {
 	case p.decided && !p.call.Decision.Allow && p.call.Denial != nil:
 		return denied, string(p.call.Denial.Reason)
 	case p.decided && !p.call.Decision.Allow:
 		return denied, p.call.Decision.Reason.String()
-	case p.refusal != nil && p.call.Decision.Allow:
+	case p.refusal != nil && p.judged && p.call.Decision.Allow:
 		// The rules allowed it; what failed came after.
 		return allowed, string(p.refusal.Reason)
 	case p.refusal != nil:

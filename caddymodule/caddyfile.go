@@ -63,6 +63,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //
 //	gatehouse <scheme> {
 //		identity_headers <subject> <kind> <roles> <token id>
+//		shadow
 //		<the scheme's options>
 //	}
 //
@@ -109,20 +110,31 @@ func schemeNames() []string {
 // takeOwnOptions takes the options that are the gate's out of the directive's
 // block, and returns the rest, from the scheme's name on, for the scheme.
 func (g *Gate) takeOwnOptions(segment []caddyfile.Token) ([]caddyfile.Token, error) {
-	if len(segment) > 1 && segment[1].Text != "{" {
+	if len(segment) > 1 && (segment[1].Text != "{" || segment[1].Quoted()) {
 		return nil, errAt(segment[1], "unexpected %q after the scheme's name; options belong in its block", segment[1].Text)
 	}
 	var rest []caddyfile.Token
 	depth := 0
 	for i := 0; i < len(segment); i++ {
 		token := segment[i]
-		switch token.Text {
-		case "{":
+		switch {
+		case token.Quoted(): // a text, such as one in a rule
+		case token.Text == "{":
 			depth++
-		case "}":
+		case token.Text == "}":
 			depth--
 		}
 		startsLine := i > 0 && !sameLine(token, segment[i-1])
+		if depth == 1 && startsLine && token.Text == "shadow" && !token.Quoted() {
+			if g.Shadow {
+				return nil, errAt(token, "option shadow is given twice")
+			}
+			if i+1 < len(segment) && sameLine(segment[i+1], token) && segment[i+1].Text != "}" {
+				return nil, errAt(token, "option shadow takes no value")
+			}
+			g.Shadow = true
+			continue
+		}
 		if depth != 1 || !startsLine || token.Text != "identity_headers" {
 			rest = append(rest, token)
 			continue

@@ -19,11 +19,12 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
-		Usage: "recipient|account|application|token|admin|import …",
+		Usage: "recipient|account|application|token|user|admin|import|rules …",
 		Short: "Manages the recipients, accounts and tokens of a running gateway",
 		Long: `
 Manages the recipients, accounts and tokens of a running gateway, over Caddy's admin
-endpoint: the server must be running, and its store stays where it is.
+endpoint: the server must be running, and its store stays where it is. The commands on
+rules need no server.
 
 Commands print tables for people, and JSON with --json. Keys are printed once, where
 they are made; a link until it is used.`,
@@ -37,7 +38,7 @@ they are made; a link until it is used.`,
 			flags.BoolVar(&c.json, "json", false, "Print JSON")
 			cmd.SilenceUsage = true
 			cmd.SetFlagErrorFunc(flagError)
-			cmd.AddCommand(recipientCommand(c), accountCommand(c), applicationCommand(c), tokenCommand(c), adminCommand(c), importCommand(c))
+			cmd.AddCommand(recipientCommand(c), accountCommand(c), applicationCommand(c), tokenCommand(c), userCommand(c), adminCommand(c), importCommand(c), rulesCommand(c), explainCommand(c))
 		},
 	})
 }

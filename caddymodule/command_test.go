@@ -80,6 +80,14 @@ http://*.pda.example.com:%[4]s {
 	gatehouse pda
 	respond data
 }
+http://market.example.com:%[4]s {
+	gatehouse dx {
+		issuer cos.example.com
+		audience apd.example.com
+		key_file %[3]s/exchange.pem
+	}
+	respond data
+}
 `
 
 // startServer runs the test binary as a server. It is ready when it has written the
@@ -91,6 +99,13 @@ func startServer(env *testscript.Env) error {
 	}
 	admin, site := ports[0], ports[1]
 	_, port, _ := net.SplitHostPort(site)
+	_, key, err := newExchangeKey()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "exchange.pem"), key, 0o600); err != nil {
+		return err
+	}
 	configuration := filepath.Join(env.WorkDir, "Caddyfile")
 	if err := os.WriteFile(configuration, fmt.Appendf(nil, scriptSite, admin, site, env.WorkDir, port), 0o600); err != nil {
 		return err

@@ -42,14 +42,17 @@ var passedOn = map[string]bool{
 	"Strict-Transport-Security": true, "X-Content-Type-Options": true,
 }
 
+// unreadable are the headers that ask for an answer that could not be read whole.
+var unreadable = []string{
+	"Accept-Encoding", "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+}
+
 // compose sends what the scheme makes of answers that it reads whole. The server
 // behind is asked for plain, whole, unconditional answers: a compressed part of an
 // unchanged listing could not be filtered.
 func (p *passage) compose(compose schemes.Compose) error {
 	r := p.call.Request
-	for _, name := range []string{
-		"Accept-Encoding", "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
-	} {
+	for _, name := range unreadable {
 		r.Header.Del(name)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), p.composeTime())

@@ -81,6 +81,10 @@ type Delta struct {
 	// mode `dir`, which tell where tables lie in their storage. Default: false.
 	StripLocations bool `json:"strip_locations,omitempty"`
 
+	// Who may call what: the name of a shipped set, a file, or a text of rules. Default:
+	// `delta`, which is all that clients of the contract call.
+	Rules *Rules `json:"rules,omitempty"`
+
 	// The realm that owns the recipients. Sites of one realm share them and must
 	// have the same settings. Default: `default`.
 	Realm string `json:"realm,omitempty"`
@@ -158,6 +162,10 @@ func (d *Delta) Provision(caddy.Context) error {
 		AccessTokenLifetime: time.Duration(d.AccessTokenLifetime),
 		PageSize:            d.PageSize,
 		StripLocations:      d.StripLocations,
+	}
+	var err error
+	if d.config.Rules, err = d.Rules.read(delta.RuleNames, delta.ShippedRules); err != nil {
+		return err
 	}
 	switch d.Activation {
 	case activationPageOrJSON:
@@ -267,6 +275,7 @@ func setDefault[T comparable](option *T, value T) {
 //		concurrent_limit    <number>|off
 //		page_size           <number>
 //		strip_locations
+//		rules               <name>|<file>|{ … }
 //		realm               <name>
 //		credentials_api     <path> {
 //			issuer          <url>
@@ -312,6 +321,8 @@ func (d *Delta) UnmarshalCaddyfile(tokens *caddyfile.Dispenser) error {
 			err = o.number(&d.PageSize)
 		case "strip_locations":
 			err = o.flag(&d.StripLocations)
+		case "rules":
+			err = o.rules(&d.Rules, delta.RuleNames)
 		case "realm":
 			err = o.text(&d.Realm)
 		case "credentials_api":

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/openapi"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta/databricks"
+	"github.com/gatehouse-auth/gatehouse/schemes/dx"
 	"github.com/gatehouse-auth/gatehouse/schemes/pda"
 )
 
@@ -59,7 +60,7 @@ func TestEveryRouteIsDescribedAndNothingElseIs(t *testing.T) {
 	for route := range adminRoutes {
 		served[route] = true
 	}
-	for _, route := range slices.Concat(databricks.Routes(), g.delta().Endpoints(), g.pda().Endpoints()) {
+	for _, route := range slices.Concat(databricks.Routes(), g.delta().Endpoints(), g.pda().Endpoints(), g.dx().Endpoints()) {
 		// What answers a GET answers a HEAD, which goes without saying.
 		if !strings.HasPrefix(route, "HEAD ") {
 			served[strings.ReplaceAll(route, "...}", "}")] = true
@@ -109,7 +110,9 @@ func TestEveryDescribedOperationIsAnsweredAsDescribed(t *testing.T) {
 	}
 	g := startSites(t)
 	operations := described(t)
-	for _, id := range slices.Sorted(maps.Keys(operations)) {
+	// Backward: a mass revocation ends tokens of other issuers too, also those of the next
+	// half minute.
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(operations))) {
 		o := operations[id]
 		t.Run(id, func(t *testing.T) {
 			r, handler := g.example(t, o)
@@ -130,7 +133,7 @@ func TestEveryDescribedOperationIsAnsweredAsDescribed(t *testing.T) {
 			}
 			// A stranger is answered as described too.
 			r, handler = g.example(t, o)
-			for _, name := range []string{"Authorization", "X-Auth-Token", "Username", "Password"} {
+			for _, name := range []string{"Authorization", "X-Auth-Token", "Username", "Password", "Token"} {
 				r.Header.Del(name)
 			}
 			r.URL.RawQuery = ""
@@ -148,6 +151,8 @@ type sites struct {
 	*gateway
 	adminSite http.Handler
 	people    http.Handler
+	market    http.Handler
+	exchange  *exchange
 	token     string // an admin token
 	made      int    // examples
 }
@@ -157,11 +162,13 @@ func startSites(t *testing.T) *sites {
 	server := func(host, handler string) string { // Caddy wants servers to differ in their address
 		return `{"listen": ["` + host + `:0"], "routes": [{"handle": [` + handler + `]}]}`
 	}
+	e := newExchange(t)
 	g := startGatewayWith(t, `"http": {"servers": {
 		"srv": `+server("127.0.0.1", gateJSON("the site", `, "credentials_api": {"path": "/dds-tokens"}`))+`,
+		"market": `+server("127.0.0.3", e.gate(""))+`,
 		"admin": `+server("localhost", `{"handler": "gatehouse_admin_api", "site": "the admin site"}`)+`,
 		"people": `+server("127.0.0.2", pdaJSON(""))+`}}`)
-	s := &sites{gateway: g, adminSite: serverNamed(t, "admin"), people: serverNamed(t, "people")}
+	s := &sites{gateway: g, adminSite: serverNamed(t, "admin"), people: serverNamed(t, "people"), market: serverNamed(t, "market"), exchange: e}
 	s.token = s.ok("POST", "/gatehouse/delta/default/admins", `{"name":"ops"}`)["token"].(string)
 	return s
 }
@@ -184,6 +191,15 @@ func (s *sites) pda() *pda.Scheme {
 	return scheme.(*pda.Scheme)
 }
 
+func (s *sites) dx() *dx.Scheme {
+	s.t.Helper()
+	scheme, err := s.app.scheme(dx.Name, "default")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return scheme.(*dx.Scheme)
+}
+
 // bodies of examples, of those operations that need one.
 var bodies = map[string]string{
 	"createRecipient":        `{"name":"%s-2","authentication_type":"TOKEN"}`,
@@ -201,6 +217,9 @@ var bodies = map[string]string{
 	"operationAddFederation":   `{"name":"test","issuer":"https://127.0.0.1:1","subject":"%s-test","audiences":["a"]}`,
 	"operationImport":          `{"recipients":[{"name":"%[1]s-2","token":"%[1]s-their-own-token"}]}`,
 	"operationCreateAdmin":     `{"name":"%s-2"}`,
+	"operationExplain":         `{"method":"GET","address":"/delta-sharing/shares","recipient":"%s"}`,
+
+	"operationRevokeUser": `{"scheme":"dx","delegator":"` + otherUser + `"}`,
 
 	"operationCreateAccount":     `{"host":"%s-2.pda.example.com","password":"` + bobPassword + `"}`,
 	"operationUpdateAccount":     `{"disabled":true}`,
@@ -220,6 +239,12 @@ func (s *sites) example(t *testing.T, o operation) (*http.Request, http.Handler)
 	if strings.HasPrefix(o.path, "/gatehouse/pda/") || slices.Contains(s.pda().Endpoints(), o.method+" "+o.path) {
 		return s.exampleOfAnAccount(o, name)
 	}
+	if slices.Contains(s.dx().Endpoints(), o.method+" "+o.path) {
+		r := httptest.NewRequest(o.method, o.path, strings.NewReader(`{"sub":"`+someUser+`"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Token", s.exchange.serverToken())
+		return r, s.market
+	}
 	auth := "token"
 	if strings.Contains(strings.ToLower(o.ID), "federation") {
 		auth = "federation"
@@ -233,7 +258,7 @@ func (s *sites) example(t *testing.T, o operation) (*http.Request, http.Handler)
 	}
 	link, _ := recipient["activation_link"].(string)
 	_, code, _ := strings.Cut(link, "?")
-	values := map[string]string{"{realm}": "default", "{name}": name, "{share}": "sales", "{policy}": "prod", "{activation_url}": code, "{admin}": name}
+	values := map[string]string{"{realm}": "default", "{name}": name, "{share}": "sales", "{policy}": "prod", "{activation_url}": code, "{admin}": name, "{id}": someUser}
 	if strings.Contains(o.path, "{accessor}") {
 		s.activate(link)
 		values["{accessor}"] = recipient["tokens"].([]any)[0].(map[string]any)["id"].(string)

@@ -14,6 +14,9 @@
 //	answer.go, recorder.go            the answer: streamed, or read and rewritten
 //	delta.go, issuerpool.go           the delta scheme as configuration, and its issuer
 //	pda.go, tlspermission.go          the pda scheme as configuration, and which hosts get certificates
+//	dx.go                             the dx scheme as configuration
+//	rules.go, rulesoption.go, shorthands.go
+//	                                  rules as configuration, and what the Caddyfile does to them
 //	caddyfile.go, options.go          directive and global option
 //	compose.go, firstline.go          answers of several reads, and the first line of one
 //	admin.go                          what operators do, as HTTP on Caddy's admin endpoint:
@@ -21,6 +24,7 @@
 //	                                  of recipients
 //	adminaccounts.go, adminapplications.go, accountview.go
 //	                                  of accounts and applications
+//	adminusers.go                     of users whose tokens another issuer makes
 //	admintokens.go, adminadmins.go    of tokens, the audit, and admin tokens
 //	recipientview.go, recipientlist.go, standing.go
 //	                                  a recipient as it is shown, which a list shows, and how it stands
@@ -31,7 +35,10 @@
 //	                                  of recipients
 //	commandaccount.go, commandaccountcreate.go, commandpassword.go, commandapplication.go
 //	                                  of accounts and applications
+//	commanduser.go                    of users whose tokens another issuer makes
 //	commandtoken.go, commandadmin.go  of tokens, and admin tokens
+//	commandrules.go, commandrulescheck.go
+//	                                  of rules, which need no server
 //	commandtable.go, recipienttable.go, accounttable.go
 //	                                  what they print
 //	linkfile*.go                      the file of links that rotate --all writes

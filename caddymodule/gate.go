@@ -47,6 +47,12 @@ type Gate struct {
 	// `X-Gatehouse-Roles` and `X-Gatehouse-Token-Id`.
 	IdentityHeaders []string `json:"identity_headers,omitempty"`
 
+	// Lets requests that would be refused go on as they came, with the caller's own
+	// credential and without anything of the gateway's, and logs and counts them. It is
+	// for trying a gate in front of a server that is in use: such a site protects nothing.
+	// The gateway's own endpoints refuse as ever.
+	Shadow bool `json:"shadow,omitempty"`
+
 	// What errors and logs call this site. Default from a Caddyfile: file and
 	// line of the directive.
 	Site string `json:"site,omitempty"`
@@ -128,13 +134,11 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	if g.scheme, err = contract.Build(g.app.open); err != nil {
 		return err
 	}
-	// The provisioned module, not the raw text: the order of options does not
-	// make two sites differ.
-	settings, err := json.Marshal(module)
+	settings, err := realmSettings(module)
 	if err != nil {
 		return err
 	}
-	if err := g.app.register(g.Site, string(settings), g.scheme); err != nil {
+	if err := g.app.register(g.Site, settings, g.scheme); err != nil {
 		return err
 	}
 	if g.metrics, err = useMetrics(ctx.GetMetricsRegistry()); err != nil {
@@ -142,6 +146,23 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	}
 	g.app.join(g)
 	return nil
+}
+
+// realmSettings is what the sites of a realm must agree on: all but who may call what. It
+// is of the provisioned module, not of the raw text: the order of options does not make
+// two sites differ.
+func realmSettings(module any) (string, error) {
+	text, err := json.Marshal(module)
+	if err != nil {
+		return "", err
+	}
+	var options map[string]json.RawMessage
+	if err := json.Unmarshal(text, &options); err != nil {
+		return "", err
+	}
+	delete(options, "rules")
+	text, err = json.Marshal(options)
+	return string(text), err
 }
 
 // Interface guards

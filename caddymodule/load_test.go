@@ -114,6 +114,7 @@ func TestSitesOfOneRealmAgree(t *testing.T) {
 		{"a default, and the same said", "", `, "max_tokens": 2, "token_lifetime": "90d", "realm": "default"`, true},
 		{"the same in another order", `, "max_tokens": 3, "endpoint": "/x"`, `, "endpoint": "/x", "max_tokens": 3`, true},
 		{"other settings in another realm", "", `, "realm": "b", "max_tokens": 3`, true},
+		{"other rules", "", `, "rules": {"source": "x", "line": 1, "text": "allow GET {base}/shares kind recipient"}`, true},
 		{"another lifetime", "", `, "token_lifetime": "1h"`, false},
 		{"another credentials API", `, "credentials_api": {"path": "/t"}`, `, "credentials_api": {"path": "/u"}`, false},
 	} {

@@ -24,8 +24,13 @@ type passage struct {
 	w      http.ResponseWriter
 	next   caddyhttp.Handler
 	status int // that the client got; 0 while none was sent
-	// decided is set once the rules were asked.
-	decided bool
+	// identify stands in for the scheme's own where an identity is made up; nil: it does not.
+	identify func() (*schemes.Identity, error)
+	// decided is set once the rules were asked, judged once all steps before the server
+	// behind, or before an endpoint of the scheme's own, were taken.
+	decided, judged bool
+	// shadowed is set if the call was refused and goes on all the same.
+	shadowed bool
 	// refusal is why the call was refused, by whichever step.
 	refusal *schemes.Refusal
 	// lease is given back when the answer is done.
@@ -52,6 +57,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}()
 
 	err := p.walk()
+	if p.shadowed {
+		return err // of who answers it, as if no gate stood there
+	}
 	var refusal *schemes.Refusal
 	if err != nil && !errors.As(err, &refusal) {
 		if p.status != 0 {
@@ -67,6 +75,38 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 
 // walk is the way of a request. An error that is no *schemes.Refusal is internal.
 func (p *passage) walk() error {
+	sent := p.keepSent()
+	endpoint, err := p.judge()
+	sent.settle()
+	switch {
+	case err != nil && p.goesOn(err):
+		return p.passInShadow(sent, err)
+	case err != nil:
+		return err
+	case endpoint != nil:
+		return endpoint(p.w, &p.call)
+	}
+
+	p.guardBody()
+
+	// 6: what the server behind gets to see.
+	p.prepare(&p.call, p.call.Request)
+
+	// 7, 8: the server behind, and its answer.
+	if compose := p.scheme.Compose(&p.call); compose != nil {
+		return p.compose(compose)
+	}
+	return p.proxy(p.scheme.Learn(&p.call))
+}
+
+// errTwoGates says that a request has passed a gate before: the first has swapped the
+// credential, and the second would judge the server's own.
+var errTwoGates = errors.New("two gatehouse directives on one route")
+
+// judge takes the steps before anything is answered or forwarded: an endpoint of the
+// scheme's own is to answer, or an error does, or else the call is allowed. A call on
+// trial (explain.go) takes the same steps, and leaves no trace.
+func (p *passage) judge() (schemes.Endpoint, error) {
 	r := p.call.Request
 	ctx := r.Context()
 
@@ -76,17 +116,15 @@ func (p *passage) walk() error {
 	// A proxy that ends TLS says so by a header (RFC 8470 section 5.1).
 	p.call.EarlyData = r.TLS != nil && !r.TLS.HandshakeComplete || trusted && r.Header.Get("Early-Data") == "1"
 	if caddyhttp.GetVar(ctx, passedVar) != nil {
-		// The first gate has swapped the credential; the second would judge the
-		// server's own.
-		return errors.New("two gatehouse directives on one route")
+		return nil, errTwoGates
 	}
 	caddyhttp.SetVar(ctx, passedVar, true)
 	var err error
 	if p.call.Host, err = canonpath.Host(r.Host); err != nil {
-		return badRequest(err)
+		return nil, badRequest(err)
 	}
 	if p.call.Path, err = canonpath.FromRequest(r, p.scheme.Paths()); err != nil {
-		return badRequest(err)
+		return nil, badRequest(err)
 	}
 	p.call.Path.Apply(r.URL)
 	p.guard.Clean(r.Header, trusted)
@@ -94,45 +132,51 @@ func (p *passage) walk() error {
 
 	// 2: public endpoints, then at most one credential.
 	if endpoint := p.scheme.Public(&p.call); endpoint != nil {
-		return endpoint(p.w, &p.call)
+		p.judged = true
+		return endpoint, nil
 	}
 	if p.call.Credential, err = p.scheme.Credential(&p.call); err != nil {
-		return err
+		return nil, err
 	}
 
 	// 3: credential -> identity.
 	if !p.call.Credential.IsZero() {
-		if p.call.Identity, err = p.scheme.Identify(ctx, &p.call); err != nil {
-			return err
+		if p.call.Identity, err = p.identity(); err != nil {
+			return nil, err
 		}
 		p.noteIdentity()
 		if err := p.admit(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 
 	// 4: endpoints of the scheme's own.
 	if endpoint := p.scheme.Endpoint(&p.call); endpoint != nil {
-		return endpoint(p.w, &p.call)
+		p.judged = true
+		return endpoint, nil
 	}
 
 	// 5: the rules. Default deny.
 	p.call.Decision, p.decided = p.scheme.Decide(&p.call), true
 	if !p.call.Decision.Allow {
-		return p.scheme.Denied(&p.call)
+		return nil, p.scheme.Denied(&p.call)
 	}
+	p.judged = true
+	return nil, nil
+}
 
-	p.guardBody()
-
-	// 6: what the server behind gets to see.
-	p.scheme.Forward(&p.call, r)
-	p.setIdentityHeaders(r.Header)
-
-	// 7, 8: the server behind, and its answer.
-	if compose := p.scheme.Compose(&p.call); compose != nil {
-		return p.compose(compose)
+// identity is who presented the call's credential.
+func (p *passage) identity() (*schemes.Identity, error) {
+	if p.identify != nil {
+		return p.identify()
 	}
-	return p.proxy(p.scheme.Learn(&p.call))
+	return p.scheme.Identify(p.call.Request.Context(), &p.call)
+}
+
+// prepare makes a request that was allowed what the server behind gets.
+func (g *Gate) prepare(call *schemes.Call, out *http.Request) {
+	g.scheme.Forward(call, out)
+	g.setIdentityHeaders(call.Identity, out.Header)
 }
 
 // internal is the refusal for a fault of our own.
@@ -163,18 +207,30 @@ func (p *passage) noteIdentity() {
 	id := p.call.Identity
 	r := p.call.Request
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set("http.auth.user.id", id.Name)
-		repl.Set("http.gatehouse.subject", id.Subject)
-		repl.Set("http.gatehouse.token_id", id.Accessor)
+		for i, value := range []string{id.Name, id.Subject, id.Accessor} {
+			repl.Set(identityPlaceholders[i], value)
+		}
 	}
 }
+
+// identityPlaceholders say who calls: its name, its id, and the public id of its token.
+var identityPlaceholders = [...]string{"http.auth.user.id", "http.gatehouse.subject", "http.gatehouse.token_id"}
 
 // admit refuses a good credential from an address that is not its own, or beyond
 // its subject's limits, and notes the use of one that it lets in.
 func (p *passage) admit() error {
 	id := p.call.Identity
+	if p.call.OnTrial() && p.call.ClientIP == "" {
+		if len(id.Networks) > 0 {
+			p.call.Trial.LeaveOpen("whether the caller's address is one of those that it may call from")
+		}
+		return nil
+	}
 	if !id.MayCallFrom(p.call.ClientIP) {
 		return schemes.AddressRefused()
+	}
+	if p.call.OnTrial() {
+		return nil
 	}
 	backend := p.app.backend.Load()
 	if backend == nil {
@@ -202,18 +258,17 @@ func (p *passage) admit() error {
 
 // setIdentityHeaders tells the server behind who calls. Clean has removed
 // whatever the client sent under these names.
-func (p *passage) setIdentityHeaders(h http.Header) {
-	id := p.call.Identity
+func (g *Gate) setIdentityHeaders(id *schemes.Identity, h http.Header) {
 	if id == nil {
 		return
 	}
-	h[p.names.subject] = []string{id.Name}
-	h[p.names.kind] = []string{id.Kind}
+	h[g.names.subject] = []string{id.Name}
+	h[g.names.kind] = []string{id.Kind}
 	if len(id.Roles) > 0 {
-		h[p.names.roles] = []string{strings.Join(id.Roles, ",")}
+		h[g.names.roles] = []string{strings.Join(id.Roles, ",")}
 	}
 	if id.Accessor != "" {
-		h[p.names.token] = []string{id.Accessor}
+		h[g.names.token] = []string{id.Accessor}
 	}
 }
 

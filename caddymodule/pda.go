@@ -68,6 +68,10 @@ type PDA struct {
 	// ending in `/*`. Default: none.
 	Public []string `json:"public,omitempty"`
 
+	// Who may call what: the name of a shipped set, a file, or a text of rules. Default:
+	// `pda`, which is all that clients of the contract call.
+	Rules *Rules `json:"rules,omitempty"`
+
 	// The realm that owns the accounts and applications. Sites of one realm share them
 	// and must have the same settings. Default: `default`.
 	Realm string `json:"realm,omitempty"`
@@ -106,7 +110,9 @@ func (p *PDA) Provision(caddy.Context) error {
 		LeaveToServer:   p.LeaveToServer,
 		Public:          p.Public,
 	}
-	return nil
+	var err error
+	p.config.Rules, err = p.Rules.read(pda.RuleNames, pda.ShippedRules)
+	return err
 }
 
 // Values of the option upstream.
@@ -134,6 +140,7 @@ func (p *PDA) Build(open schemes.Opener) (schemes.Scheme, error) {
 //		batch_limit            <size>
 //		leave_to_server        records|links|files|contracts ...
 //		public                 <path>...
+//		rules                  <name>|<file>|{ … }
 //		realm                  <name>
 //	}
 //
@@ -166,6 +173,8 @@ func (p *PDA) UnmarshalCaddyfile(tokens *caddyfile.Dispenser) error {
 			err = o.texts(&p.LeaveToServer)
 		case "public":
 			err = o.texts(&p.Public)
+		case "rules":
+			err = o.rules(&p.Rules, pda.RuleNames)
 		case "realm":
 			err = o.text(&p.Realm)
 		default:

@@ -21,7 +21,12 @@ func startExample(t *testing.T) *harness.Instance {
 func exampleEnv(t *testing.T, more harness.Env) harness.Env {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(harness.Address(t))
-	env := harness.Env{"DEMO": harness.Address(t), "PDA_PORT": port, "PDA_DEMO": harness.Address(t)}
+	market := harness.Address(t)
+	_, marketPort, _ := net.SplitHostPort(market)
+	env := harness.Env{
+		"DEMO": harness.Address(t), "PDA_PORT": port, "PDA_DEMO": harness.Address(t),
+		"DX_GATE": market, "DX_PORT": marketPort, "DX_DEMO": harness.Address(t),
+	}
 	maps.Copy(env, more)
 	return env
 }
@@ -40,6 +45,9 @@ func exampleCaddyfile(t *testing.T) string {
 		{"127.0.0.1:2019", "{$ADMIN}"},
 		{"127.0.0.1:8080", "{$GATE}"},
 		{"http://:8080", "http://:{$GATE_PORT}"},
+		{"127.0.0.1:8082", "{$DX_GATE}"},
+		{"http://:8082", "http://:{$DX_PORT}"},
+		{"127.0.0.1:9003", "{$DX_DEMO}"},
 		{"127.0.0.1:9001", "{$DEMO}"},
 		{"http://:8081", "http://:{$PDA_PORT}"},
 		{"127.0.0.1:9002", "{$PDA_DEMO}"},

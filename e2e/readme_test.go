@@ -98,6 +98,10 @@ var readmeTests = map[string]func(*testing.T, block){
 	"admins":         commands("", "ghk_"),
 
 	"personal-data-account": personalDataAccount,
+	"marketplace":           aMarketplace,
+	"rules":                 commands("", "dmp-apd", "/reports/{id}"),
+	"explain":               explanations,
+	"revoked-users":         commands("", "b2c27f3f-2524-4a84-816e-91f9ab23f837", "cannot"),
 }
 
 func TestMarkedBlocksOfREADMEDoWhatTheySay(t *testing.T) {
@@ -171,6 +175,7 @@ func commands(recipient string, prints ...string) func(*testing.T, block) {
 	return func(t *testing.T, b block) {
 		g, dir := startExample(t), copyOfCheckout(t)
 		for name, text := range map[string]string{
+			"own.rules":      "allow GET /reports/{id} role consumer\n",
 			"old-token":      "dapi-0123456789abcdef-old\n",
 			"recipients.csv": "name,token,grants,until,comment\nhooli,hooli-0123456789abcdef,sales,,\nstark,stark-0123456789abcdef,sales;finance,2099-12-31,by letter\n",
 		} {
@@ -226,6 +231,7 @@ func TestDocumentedCaddyfilesAreValid(t *testing.T) {
 			for file, text := range map[string]string{
 				"upstream":   "a-token\n",
 				"master.key": strings.Repeat("0123456789abcdef", 4) + "\n",
+				"razorpay":   "a-webhook-secret\n",
 			} {
 				if err := os.WriteFile(filepath.Join(files, file), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
@@ -268,5 +274,54 @@ func personalDataAccount(t *testing.T, b block) {
 	}
 	if strings.Contains(out, "Dentist") || t.Failed() {
 		t.Errorf("they print\n%s", out)
+	}
+}
+
+// explanations are of the running server, and of a Caddyfile: the first that README shows
+// of a marketplace.
+func explanations(t *testing.T, b block) {
+	g, dir := startExample(t), copyOfCheckout(t)
+	if out, err := shell(t, g, dir, "caddy gatehouse recipient create acme --grant sales"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, site := range blocks(t, "README.md") {
+		if site.lang == "caddyfile" && strings.Contains(site.text, "gatehouse dx") {
+			secret := filepath.Join(dir, "razorpay")
+			text := strings.ReplaceAll(site.text, "/etc/gatehouse/razorpay", secret)
+			for name, text := range map[string]string{filepath.Join(dir, "Caddyfile"): text, secret: "a-webhook-secret\n"} {
+				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			break
+		}
+	}
+	out, err := shell(t, g, dir, b.text)
+	if err != nil || strings.Count(out, "decision   allowed") != 2 {
+		t.Errorf("README.md:%d: %v; the commands print\n%s", b.line, err, out)
+	}
+}
+
+// aMarketplace sees an allow, a deny and an explanation against Caddyfile.example.
+func aMarketplace(t *testing.T, b block) {
+	env := exampleEnv(t, nil)
+	g, dir := harness.Start(t, exampleCaddyfile(t), env), copyOfCheckout(t)
+	text := strings.ReplaceAll(b.text, "127.0.0.1:8082", env["DX_GATE"])
+	if text == b.text {
+		t.Fatalf("README.md:%d: the block calls no site of Caddyfile.example", b.line)
+	}
+	// The last command says by its exit status that the answer is no.
+	out, err := shell(t, g, dir, text)
+	for _, want := range []string{
+		`"askedBy":"11111111-1111-4111-8111-111111111111"`, // the allow
+		notAuthorized,                                                // the deny
+		"POST /provider/product", "role provider", "consumer", "401", // why
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the commands do not print %s", want)
+		}
+	}
+	if strings.Contains(out, "Product created") || strings.Contains(out, "eyJ") || t.Failed() {
+		t.Errorf("README.md:%d: %v; they print\n%s", b.line, err, out)
 	}
 }

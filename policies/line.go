@@ -95,7 +95,7 @@ func (l *line) parameter(name string) int {
 
 // isWord reports whether text can stand in a rule as one name, which "when" cannot.
 func isWord(text string) bool {
-	return text != "" && text[0] != '#' && text != whenWord && !strings.ContainsAny(text, ",{}") && len(strings.Fields(text)) == 1 &&
+	return text != "" && text[0] != '#' && text != whenWord && !strings.ContainsAny(text, ",{}\"'`") && len(strings.Fields(text)) == 1 &&
 		strings.Fields(text)[0] == text
 }
 

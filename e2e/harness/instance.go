@@ -2,6 +2,7 @@ package harness
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -223,6 +224,20 @@ func (i *Instance) Running() bool {
 	default:
 		return true
 	}
+}
+
+// PeakMemory returns the most memory that the process has had resident, in MiB, or 0
+// where the system does not tell.
+func (i *Instance) PeakMemory() int {
+	i.tb.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kib int
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib >> 10
 }
 
 // URL returns the http URL of a path on the gateway's site.

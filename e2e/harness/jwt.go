@@ -4,6 +4,8 @@ import (
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
@@ -66,6 +68,40 @@ func PS256(key *rsa.PrivateKey) Signer {
 	return func(input []byte) []byte {
 		sum := sha256.Sum256(input)
 		signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		if err != nil {
+			panic(err)
+		}
+		return signature
+	}
+}
+
+// NewECKey makes a key on the curve P-256.
+func NewECKey(tb testing.TB) *ecdsa.PrivateKey {
+	tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// ES256 signs as RFC 7518, section 3.4, says: R and S, 32 bytes each.
+func ES256(key *ecdsa.PrivateKey) Signer {
+	return func(input []byte) []byte {
+		sum := sha256.Sum256(input)
+		r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
+		if err != nil {
+			panic(err)
+		}
+		return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	}
+}
+
+// ES256DER signs likewise, in the encoding of X.509, which no JWT has.
+func ES256DER(key *ecdsa.PrivateKey) Signer {
+	return func(input []byte) []byte {
+		sum := sha256.Sum256(input)
+		signature, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
 		if err != nil {
 			panic(err)
 		}

@@ -163,6 +163,19 @@ func (o *OpenID) Token(client, audience string, groups ...string) string {
 	return answer.AccessToken
 }
 
+// Sign signs claims that the provider itself would not make, with its key.
+func (o *OpenID) Sign(claims map[string]any) string {
+	o.tb.Helper()
+	text, err := json.Marshal(claims)
+	if err != nil {
+		o.tb.Fatal(err)
+	}
+	o.mu.Lock()
+	key := o.keys[len(o.keys)-1]
+	o.mu.Unlock()
+	return JWT(`{"alg":"RS256","typ":"JWT","kid":"`+key.KeyID+`"}`, string(text), RS256(key.Key.(*rsa.PrivateKey)))
+}
+
 func (o *OpenID) serveConfiguration(w http.ResponseWriter, _ *http.Request) {
 	writeDocument(w, map[string]any{
 		"issuer": o.Issuer(), "jwks_uri": o.Keys(), "token_endpoint": o.Issuer() + "/token",

@@ -62,7 +62,8 @@ type entry struct {
 // Guard cleans the headers of a site's requests. NewGuard makes it; it never
 // changes and is safe for concurrent use.
 type Guard struct {
-	entries map[string]entry // by folded name
+	entries  map[string]entry // by folded name
+	identity map[string]bool  // folded names of identity headers
 }
 
 // NewGuard returns a Guard for a site that may set the headers named in
@@ -71,7 +72,7 @@ type Guard struct {
 // come in any spelling (CVE-2026-33433); Names tells which of them an operator
 // may configure.
 func NewGuard(identity []string, credentials ...string) *Guard {
-	g := &Guard{entries: make(map[string]entry)}
+	g := &Guard{entries: make(map[string]entry), identity: make(map[string]bool)}
 	// Later lists win: an identity header is dropped whatever else it is.
 	g.add(hop, hops)
 	g.add(exact, own)
@@ -79,6 +80,10 @@ func NewGuard(identity []string, credentials ...string) *Guard {
 	g.add(dropped, override)
 	g.add(dropped, []string{"Http2-Settings"})
 	g.add(dropped, identity)
+	for _, name := range identity {
+		f := fold(name)
+		g.identity[string(f.bytes())] = true
+	}
 	return g
 }
 
@@ -116,6 +121,18 @@ func (g *Guard) Clean(h http.Header, trusted bool) {
 		}
 	}
 	cleanConnection(h, cleanUpgrade(h))
+}
+
+// DropIdentity removes from h identity headers and every header with Prefix, however
+// spelt, and nothing else: it is for requests that go on unchecked, of which nobody may
+// be told that the gateway vouches for them.
+func (g *Guard) DropIdentity(h http.Header) {
+	for key := range h {
+		f := fold(key)
+		if name := f.bytes(); hasPrefix(name, foldedPrefix) || g.identity[string(name)] {
+			delete(h, key) // not Del, which deletes the canonical key
+		}
+	}
 }
 
 func (g *Guard) passes(key string, trusted bool) bool {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
+	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -57,6 +58,8 @@ type Config struct {
 	Endpoint string
 	// UpstreamToken is the global token of the server behind.
 	UpstreamToken schemes.Credential
+	// Rules say who may call what; nil: those of the first of RuleNames.
+	Rules []policies.Rule
 	// TokenLifetime counts from the use of the activation link.
 	TokenLifetime time.Duration
 	// ActivationLifetime counts from the making of the link.

@@ -34,6 +34,19 @@ const (
 
 // serveCredentials answers the credentials API.
 func (s *Scheme) serveCredentials(w http.ResponseWriter, call *schemes.Call) error {
+	if refusal := mayManage(call); refusal != nil {
+		return refusal
+	}
+	recipient, live, err := s.changeCredentials(w, call)
+	if err != nil {
+		return err
+	}
+	return s.writeCredentials(w, recipient, live)
+}
+
+// mayManage is why a call of the credentials API is refused for who makes it; nil if it is
+// not.
+func mayManage(call *schemes.Call) *schemes.Refusal {
 	if call.Identity == nil {
 		return &schemes.Refusal{
 			Status: http.StatusUnauthorized, Reason: schemes.NoCredential,
@@ -52,20 +65,16 @@ func (s *Scheme) serveCredentials(w http.ResponseWriter, call *schemes.Call) err
 	default:
 		return schemes.MethodNotAllowed("GET, POST, PATCH")
 	}
-	if !slices.Contains(call.Identity.Roles, role) {
+	switch {
+	case !slices.Contains(call.Identity.Roles, role):
 		return &schemes.Refusal{
 			Status: http.StatusForbidden, Reason: schemes.Forbidden,
 			Public: "The access token lacks the scope to " + role + " credentials.",
 		}
-	}
-	if role == roleWrite && call.EarlyData {
+	case role == roleWrite && call.EarlyData:
 		return schemes.TooEarly()
 	}
-	recipient, live, err := s.changeCredentials(w, call)
-	if err != nil {
-		return err
-	}
-	return s.writeCredentials(w, recipient, live)
+	return nil
 }
 
 // changeCredentials does what is asked, to the recipient that the caller was

@@ -46,7 +46,8 @@
 //	iceberg.go         the Iceberg catalogue: its one question, its errors
 //	errors.go          the wire formats of errors
 //	recipients.go      what operators do with recipients
-//	rules.txt          who may call what
+//	rules.go           who may call what
+//	rules.txt          if the site does not say otherwise
 //
 // It may be imported by caddymodule. It imports schemes, policies, tokenstore,
 // web and internal packages.

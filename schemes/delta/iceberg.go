@@ -10,7 +10,7 @@ import (
 )
 
 // patternIcebergConfig is where a client of the Iceberg catalogue begins.
-const patternIcebergConfig = "/iceberg/v1/config"
+const patternIcebergConfig = "{base}/iceberg/v1/config"
 
 // isIceberg tells whether a path below the endpoint is the Iceberg catalogue's.
 func isIceberg(below canonpath.Path) bool {

@@ -2,7 +2,6 @@ package delta
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"net/http"
 
@@ -14,9 +13,6 @@ import (
 
 // Name of the scheme.
 const Name = "delta"
-
-//go:embed rules.txt
-var defaultRules string
 
 // Scheme is the contract as one site configures it.
 type Scheme struct {
@@ -30,16 +26,12 @@ type Scheme struct {
 
 var _ schemes.Scheme = (*Scheme)(nil)
 
-// New returns the scheme of a site. The errors are those of Config.Check.
+// New returns the scheme of a site. The errors are those of Config.Check and of the rules.
 func New(config Config, open schemes.Opener) (*Scheme, error) {
 	if err := config.Check(); err != nil {
 		return nil, err
 	}
-	rules, err := policies.Parse("delta/rules.txt", defaultRules)
-	if err != nil {
-		return nil, err
-	}
-	policy, err := policies.Compile(rules)
+	policy, err := config.compile()
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +55,7 @@ func (s *Scheme) Paths() canonpath.Options {
 type area int
 
 const (
-	outside          area = iota // nothing of ours: refused
+	outside          area = iota // nothing of ours: refused, unless rules of the operator name it
 	data                         // the protocol, below the endpoint
 	credentials                  // the credentials API
 	activation                   // activation links
@@ -101,7 +93,7 @@ func (s *Scheme) Public(call *schemes.Call) schemes.Endpoint {
 // Credential implements schemes.Scheme: one Authorization header with a bearer
 // token, and no token in the URL.
 func (s *Scheme) Credential(call *schemes.Call) (schemes.Credential, error) {
-	if s.areaOf(call.Path) == outside {
+	if s.areaOf(call.Path) == outside && s.ask(call).Reason == policies.NoRule {
 		return schemes.Credential{}, nil // refused whoever asks
 	}
 	if inURL(call.Request.URL.RawQuery) {
@@ -138,18 +130,20 @@ func (s *Scheme) Identify(ctx context.Context, call *schemes.Call) (*schemes.Ide
 // Endpoint implements schemes.Scheme.
 func (s *Scheme) Endpoint(call *schemes.Call) schemes.Endpoint {
 	if s.areaOf(call.Path) == credentials {
+		call.Denial = mayManage(call)
 		return s.serveCredentials
 	}
 	return nil
 }
 
+// ask asks the rules alone.
+func (s *Scheme) ask(call *schemes.Call) policies.Decision {
+	return s.policy.Decide(call.Request.Method, call.Path.Segments(), call.Path.TrailingSlash(), call.PolicySubject())
+}
+
 // Decide implements schemes.Scheme.
 func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
-	rest, ok := call.Path.Cut(s.config.Endpoint)
-	if !ok {
-		return policies.Decision{Reason: policies.NoRule}
-	}
-	decision := s.policy.Decide(call.Request.Method, rest.Segments(), rest.TrailingSlash(), call.PolicySubject())
+	decision := s.ask(call)
 	if decision.Rule == nil {
 		return decision
 	}
@@ -175,34 +169,34 @@ func (s *Scheme) furtherDenial(call *schemes.Call, decision *policies.Decision) 
 // actions names what the endpoints do, as the audit of Databricks' Delta Sharing
 // does where it has a name.
 var actions = map[string]string{
-	"/shares":                                                  "deltaSharingListShares",
-	"/shares/{share}":                                          "deltaSharingGetShare",
-	"/shares/{share}/schemas":                                  "deltaSharingListSchemas",
-	"/shares/{share}/all-tables":                               "deltaSharingListAllTables",
-	"/shares/{share}/schemas/{schema}/tables":                  "deltaSharingListTables",
-	"/shares/{share}/schemas/{schema}/tables/{table}":          "deltaSharingGetTableVersion",
-	"/shares/{share}/schemas/{schema}/tables/{table}/version":  "deltaSharingGetTableVersion",
-	"/shares/{share}/schemas/{schema}/tables/{table}/metadata": "deltaSharingGetTableMetadata",
-	patternChanges:                                             "deltaSharingQueryTableChanges",
-	patternQuery:                                               "deltaSharingQueryTable",
-	patternPoll:                                                "deltaSharingQueryTable",
-	"/shares/{share}/schemas/{schema}/tables/{table}/temporary-table-credentials": "generateTemporaryTableCredentials",
+	"{base}/shares":                                                  "deltaSharingListShares",
+	"{base}/shares/{share}":                                          "deltaSharingGetShare",
+	"{base}/shares/{share}/schemas":                                  "deltaSharingListSchemas",
+	"{base}/shares/{share}/all-tables":                               "deltaSharingListAllTables",
+	"{base}/shares/{share}/schemas/{schema}/tables":                  "deltaSharingListTables",
+	"{base}/shares/{share}/schemas/{schema}/tables/{table}":          "deltaSharingGetTableVersion",
+	"{base}/shares/{share}/schemas/{schema}/tables/{table}/version":  "deltaSharingGetTableVersion",
+	"{base}/shares/{share}/schemas/{schema}/tables/{table}/metadata": "deltaSharingGetTableMetadata",
+	patternChanges: "deltaSharingQueryTableChanges",
+	patternQuery:   "deltaSharingQueryTable",
+	patternPoll:    "deltaSharingQueryTable",
+	"{base}/shares/{share}/schemas/{schema}/tables/{table}/temporary-table-credentials": "generateTemporaryTableCredentials",
 
 	// OpenSharing has no words of its own for these.
-	"/shares/{share}/schemas/{schema}/volumes":                                                       "deltaSharingListVolumes",
-	"/shares/{share}/schemas/{schema}/models":                                                        "deltaSharingListModels",
-	"/shares/{share}/schemas/{schema}/skills":                                                        "deltaSharingListSkills",
-	"/shares/{share}/all-skills":                                                                     "deltaSharingListAllSkills",
-	"/shares/{share}/schemas/{schema}/volumes/{volume}/temporary-volume-credentials":                 "generateTemporaryVolumeCredentials",
-	"/shares/{share}/schemas/{schema}/skills/{skill}/temporary-skill-credentials":                    "generateTemporarySkillCredentials",
-	"/shares/{share}/schemas/{schema}/models/{model}/versions/{version}/temporary-model-credentials": "generateTemporaryModelCredentials",
+	"{base}/shares/{share}/schemas/{schema}/volumes":                                                       "deltaSharingListVolumes",
+	"{base}/shares/{share}/schemas/{schema}/models":                                                        "deltaSharingListModels",
+	"{base}/shares/{share}/schemas/{schema}/skills":                                                        "deltaSharingListSkills",
+	"{base}/shares/{share}/all-skills":                                                                     "deltaSharingListAllSkills",
+	"{base}/shares/{share}/schemas/{schema}/volumes/{volume}/temporary-volume-credentials":                 "generateTemporaryVolumeCredentials",
+	"{base}/shares/{share}/schemas/{schema}/skills/{skill}/temporary-skill-credentials":                    "generateTemporarySkillCredentials",
+	"{base}/shares/{share}/schemas/{schema}/models/{model}/versions/{version}/temporary-model-credentials": "generateTemporaryModelCredentials",
 
-	patternIcebergConfig:                                                        "icebergGetConfig",
-	"/iceberg/v1/shares/{share}/namespaces":                                     "icebergListNamespaces",
-	"/iceberg/v1/shares/{share}/namespaces/{schema}":                            "icebergGetNamespace",
-	"/iceberg/v1/shares/{share}/namespaces/{schema}/tables":                     "icebergListTables",
-	"/iceberg/v1/shares/{share}/namespaces/{schema}/tables/{table}":             "icebergLoadTable",
-	"/iceberg/v1/shares/{share}/namespaces/{schema}/tables/{table}/credentials": "icebergLoadCredentials",
+	patternIcebergConfig:                                                              "icebergGetConfig",
+	"{base}/iceberg/v1/shares/{share}/namespaces":                                     "icebergListNamespaces",
+	"{base}/iceberg/v1/shares/{share}/namespaces/{schema}":                            "icebergGetNamespace",
+	"{base}/iceberg/v1/shares/{share}/namespaces/{schema}/tables":                     "icebergListTables",
+	"{base}/iceberg/v1/shares/{share}/namespaces/{schema}/tables/{table}":             "icebergLoadTable",
+	"{base}/iceberg/v1/shares/{share}/namespaces/{schema}/tables/{table}/credentials": "icebergLoadCredentials",
 }
 
 // Denied implements schemes.Scheme. What a recipient cannot see is missing; of a
@@ -230,13 +224,16 @@ func (s *Scheme) Denied(call *schemes.Call) *schemes.Refusal {
 
 // Forward implements schemes.Scheme: the server behind sees its own token and
 // none of the caller's.
-func (s *Scheme) Forward(_ *schemes.Call, out *http.Request) {
+func (s *Scheme) Forward(call *schemes.Call, out *http.Request) {
 	for _, name := range []string{"Proxy-Authorization", "Cookie", "X-Auth-Token", "X-Bbk-Auth-Token", "Token"} {
 		out.Header.Del(name)
 	}
 	// The protocol knows no upgrade, and a tunnel would outlive any revocation.
 	out.Header.Del("Upgrade")
-	out.Header.Set("Authorization", "Bearer "+s.config.UpstreamToken.Reveal())
+	out.Header.Del("Authorization")
+	if call.Identity != nil { // what rules of the operator leave to anybody needs no token
+		out.Header.Set("Authorization", "Bearer "+s.config.UpstreamToken.Reveal())
+	}
 }
 
 // Answer implements schemes.Scheme. A 401 of the server behind means that the

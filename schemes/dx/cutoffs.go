@@ -86,6 +86,10 @@ func (s *Scheme) RevokeUser(ctx context.Context, user, delegator, actor string) 
 	return b.Store.CutOff(ctx, s.config.Realm, user, delegator, b.Store.Now().Add(keyring.DefaultLeeway), actor)
 }
 
+// IsIssuer tells whether an id is that of AAA itself, whose own tokens can be revoked as a
+// user's can.
+func (s *Scheme) IsIssuer(id string) bool { return strings.EqualFold(id, s.config.Issuer) }
+
 // RevokedUsers returns up to limit cut-offs of the site's realm by their users, after the
 // given one; next is empty at the end.
 func (s *Scheme) RevokedUsers(ctx context.Context, after string, limit int) (list []tokenstore.CutOff, next string, err error) {

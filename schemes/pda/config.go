@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -47,6 +48,8 @@ type Config struct {
 	// Public are paths of a dashboard that can be read without a credential; one that
 	// ends in /* stands for all below it.
 	Public []string
+	// Rules say who may call what; nil: those of the first of RuleNames.
+	Rules []policies.Rule
 }
 
 // ErrConfig says that a site's configuration cannot be used; the text names the

@@ -17,7 +17,8 @@
 //	part.go             what is kept between calls: accounts, sessions, attempts
 //	routes.go           its path as the rules know it
 //	patterns.go         and the rules of which the code says more
-//	rules.txt           who may call what
+//	rules.go            who may call what
+//	rules.txt           if the site does not say otherwise
 //	furtherdenial.go    and what else that is decided on
 //	browser.go          whether another site sent it
 //	cors.go             and which other sites may

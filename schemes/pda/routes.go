@@ -1,25 +1,11 @@
 package pda
 
 import (
-	_ "embed"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
-	"github.com/gatehouse-auth/gatehouse/policies"
 )
-
-//go:embed rules.txt
-var defaultRules string
-
-// compileRules makes a policy of the rules.
-func compileRules() (*policies.Policy, error) {
-	rules, err := policies.Parse("pda/rules.txt", defaultRules)
-	if err != nil {
-		return nil, err
-	}
-	return policies.Compile(rules)
-}
 
 // mount is where the rules have the data API; mounts are where clients find it.
 const mount = "v2.6"

@@ -28,12 +28,12 @@ type Scheme struct {
 
 var _ schemes.Scheme = (*Scheme)(nil)
 
-// New returns the scheme of a site. The errors are those of Config.Check.
+// New returns the scheme of a site. The errors are those of Config.Check and of the rules.
 func New(config Config, open schemes.Opener) (*Scheme, error) {
 	if err := config.Check(); err != nil {
 		return nil, err
 	}
-	policy, err := compileRules()
+	policy, err := config.compile()
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (s *Scheme) Public(call *schemes.Call) schemes.Endpoint {
 		call.Decision = s.decideDashboard(call, call.Decision)
 	}
 	if endpoint, ok := s.own[patternOf(call.Decision)]; ok && s.isAnonymous(call) {
-		return s.served(endpoint, call.Decision)
+		return s.served(endpoint, call)
 	}
 	return nil
 }
@@ -79,7 +79,9 @@ func patternOf(decision policies.Decision) string {
 // takes it, one parameter of that name. An empty header counts as none. On public
 // routes nobody is looked at, so that no answer there can be one caller's own.
 func (s *Scheme) Credential(call *schemes.Call) (schemes.Credential, error) {
-	if _, _, err := s.accountFor(call); err != nil {
+	if call.Offline() {
+		call.Trial.LeaveOpen("whether the host is an account's")
+	} else if _, _, err := s.accountFor(call); err != nil {
 		return schemes.Credential{}, err
 	}
 	value, present, err := headers.Single(call.Request.Header, tokenField)
@@ -133,8 +135,8 @@ func (s *Scheme) Identify(ctx context.Context, call *schemes.Call) (*schemes.Ide
 		return nil, schemes.Unavailable(err)
 	}
 	identity, err := s.identify(ctx, b, call)
-	if err != nil {
-		return nil, err
+	if err != nil || call.OnTrial() { // which renews nothing
+		return identity, err
 	}
 	fresh, err := s.renew(ctx, b, identity, call.Credential.Reveal())
 	if err != nil {
@@ -150,21 +152,24 @@ func (s *Scheme) Endpoint(call *schemes.Call) schemes.Endpoint {
 	if !ok || call.Decision.Reason == policies.MethodNotAllowed {
 		return nil
 	}
-	return s.served(endpoint, s.Decide(call))
+	call.Decision = s.Decide(call)
+	return s.served(endpoint, call)
 }
 
-// served is an endpoint of the scheme's own behind its rule.
-func (s *Scheme) served(endpoint ownEndpoint, decision policies.Decision) schemes.Endpoint {
+// served is an endpoint of the scheme's own behind its rule, which has decided on the call.
+func (s *Scheme) served(endpoint ownEndpoint, call *schemes.Call) schemes.Endpoint {
+	call.Action = endpoint.action
+	switch {
+	case !call.Decision.Allow:
+		call.Denial = s.Denied(call)
+	case endpoint.changes && call.Request.Method == http.MethodHead:
+		call.Denial = noHandler(call) // what only asks for headers changes nothing
+	case endpoint.changes && call.EarlyData:
+		call.Denial = schemes.TooEarly()
+	}
 	return func(w http.ResponseWriter, call *schemes.Call) error {
-		call.Decision = decision
-		call.Action = endpoint.action
-		switch {
-		case !decision.Allow:
-			return s.Denied(call)
-		case endpoint.changes && call.Request.Method == http.MethodHead:
-			return noHandler(call) // what only asks for headers changes nothing
-		case endpoint.changes && call.EarlyData:
-			return schemes.TooEarly()
+		if call.Denial != nil {
+			return call.Denial
 		}
 		return endpoint.serve(w, call)
 	}

@@ -1,0 +1,154 @@
+package caddymodule
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/gatehouse-auth/gatehouse/internal/headers"
+)
+
+// A site in shadow refuses nothing for the server behind: what would be refused is logged
+// and counted, and goes on as it came. It carries nothing of the gateway's, neither the
+// server's own credential nor an identity, so that the server can only take it for what
+// it is: a request that nobody has checked.
+
+// sentRequest is a request as it came, before any step changed it.
+type sentRequest struct {
+	url    url.URL
+	header http.Header
+	body   io.ReadCloser
+	// read keeps what the steps read of the body; nil if there is none.
+	read *keptBody
+}
+
+// keepSent remembers the request of a site in shadow; nil elsewhere.
+func (p *passage) keepSent() *sentRequest {
+	if !p.Shadow {
+		return nil
+	}
+	r := p.call.Request
+	sent := &sentRequest{url: *r.URL, header: r.Header.Clone(), body: r.Body}
+	if r.Body != nil && r.Body != http.NoBody {
+		sent.read = &keptBody{ReadCloser: r.Body, keeps: true}
+		r.Body = sent.read
+	}
+	return sent
+}
+
+// settle ends the keeping of the body: what is read from now on is for good.
+func (s *sentRequest) settle() {
+	if s != nil && s.read != nil {
+		s.read.keeps = false
+	}
+}
+
+// keptBody keeps what is read of a body while a request is judged. That is bounded by
+// who reads it: a scheme takes no more than it can judge.
+type keptBody struct {
+	io.ReadCloser
+	keeps bool
+	kept  bytes.Buffer
+}
+
+func (b *keptBody) Read(data []byte) (int, error) {
+	n, err := b.ReadCloser.Read(data)
+	if b.keeps {
+		b.kept.Write(data[:n])
+	}
+	return n, err
+}
+
+// Close is the server's business while the request is judged: it may go on.
+func (b *keptBody) Close() error {
+	if b.keeps {
+		return nil
+	}
+	return b.ReadCloser.Close()
+}
+
+// again is the whole body once more.
+func (b *keptBody) again() io.ReadCloser {
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(&b.kept, b.ReadCloser), b.ReadCloser}
+}
+
+// goesOn tells whether a call that the gate refuses goes on to the server behind: in
+// shadow, but neither from a gate to another, since then it carries the first one's
+// credential for the server, nor to what the gateway serves itself.
+func (p *passage) goesOn(err error) bool {
+	if !p.Shadow || errors.Is(err, errTwoGates) {
+		return false
+	}
+	if p.decided || p.call.Path.String() == "" {
+		return true
+	}
+	call := p.call // refused before anybody asked for whose endpoint it is
+	return p.scheme.Endpoint(&call) == nil
+}
+
+// passInShadow hands the request on as it came. The answer is the server's own: the
+// scheme does not see it.
+func (p *passage) passInShadow(sent *sentRequest, cause error) error {
+	p.shadowed = true
+	p.refusal = asRefusal(cause)
+	if entry := p.logger.Check(zap.DebugLevel, "would be refused"); entry != nil {
+		entry.Write(zap.String("site", p.Site), zap.Int("status", p.refusal.Status),
+			zap.String("reason", string(p.refusal.Reason)), zap.Error(p.refusal.Cause))
+	}
+	r := p.call.Request
+	*r.URL, r.Header, r.Body = sent.url, sent.header, sent.body
+	if sent.read != nil && sent.read.kept.Len() > 0 {
+		r.Body = sent.read.again()
+	}
+	p.guard.DropIdentity(r.Header)
+	headers.DropTrailers(r) // they come after this, with any name in them
+	p.forgetIdentity()
+	err := p.next.ServeHTTP(p.w, r)
+	if p.status == 0 {
+		p.status = answeredWith(err)
+	}
+	return err
+}
+
+// answeredWith is what Caddy answers where the next handler wrote nothing.
+func answeredWith(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	var handlerErr caddyhttp.HandlerError
+	if errors.As(err, &handlerErr) && handlerErr.StatusCode != 0 {
+		return handlerErr.StatusCode
+	}
+	return http.StatusInternalServerError
+}
+
+// forgetIdentity takes the placeholders back: a header that the site makes of one would
+// vouch for the caller.
+func (p *passage) forgetIdentity() {
+	repl, ok := p.call.Request.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	for _, name := range identityPlaceholders {
+		repl.Delete(name)
+	}
+}
+
+// warnOfShadow names the sites that let everything pass.
+func (a *App) warnOfShadow() {
+	for _, gate := range a.gates {
+		if gate.Shadow {
+			a.logger.Warn("this site is in shadow: what its rules would refuse is logged, and reaches the server behind",
+				zap.String("site", gate.Site), zap.String("scheme", gate.scheme.Name()), zap.String("realm", gate.scheme.Realm()))
+		}
+	}
+}
