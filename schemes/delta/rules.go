@@ -2,9 +2,9 @@ package delta
 
 import (
 	_ "embed"
-	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // RuleNames are the rule sets that are shipped, the default first.
@@ -23,16 +23,5 @@ func ShippedRules(name string) (text string, ok bool) {
 
 // compile makes a policy of the site's rules.
 func (c *Config) compile() (*policies.Policy, error) {
-	rules := c.Rules
-	if rules == nil {
-		var err error
-		if rules, err = policies.Parse(Name, defaultRules); err != nil {
-			return nil, fmt.Errorf("rules: %w", err)
-		}
-	}
-	policy, err := policies.Compile(rules, c.Endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
-	return policy, nil
+	return schemes.RuleSet{Name: Name, Text: defaultRules}.Policy(c.Rules, c.Endpoint)
 }

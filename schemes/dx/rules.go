@@ -4,6 +4,7 @@ import (
 	_ "embed"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // RuleNames are the rule sets that are shipped, the default first.
@@ -45,12 +46,5 @@ func setFor(rules string) ruleSet {
 
 // compile makes a policy of the site's rules.
 func (c *Config) compile() (*policies.Policy, error) {
-	rules := c.Rules
-	if rules == nil {
-		var err error
-		if rules, err = policies.Parse(RuleNames[0], rulesOfDMP); err != nil {
-			return nil, err
-		}
-	}
-	return policies.Compile(rules, c.BasePath)
+	return schemes.RuleSet{Name: RuleNames[0], Text: rulesOfDMP}.Policy(c.Rules, c.BasePath)
 }
