@@ -115,11 +115,14 @@ func (a *App) Start() error {
 	}
 	a.letGo = backend.Issuers.Follow(a.realmNames()...)
 	for _, gate := range a.gates {
+		if starter, ok := gate.module.(moduleStarter); ok {
+			starter.start()
+		}
 		if starter, ok := gate.scheme.(schemes.Starter); ok {
 			a.stops = append(a.stops, starter.Start(backend))
 		}
 	}
-	warnOfAccessLogs(a.ctx, a.logger)
+	warnOfLogs(a.ctx, a.logger)
 	a.warnOfShadow()
 	a.warnOfUpstreamTokens(context.Background())
 	a.surveys = startSurveys(a, &processMetrics.surveys, nil)

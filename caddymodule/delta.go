@@ -94,7 +94,8 @@ type Delta struct {
 	CredentialsAPI *CredentialsAPI `json:"credentials_api,omitempty"`
 
 	config delta.Config
-	held   *issuerKey
+	held   *issuerKey // nil: there is no issuer
+	begin  func()     // has its keys fetched
 }
 
 // CredentialsAPI configures the endpoint at which recipients manage their own
@@ -231,8 +232,8 @@ func (d *Delta) provisionCredentialsAPI() error {
 	if err != nil {
 		return fmt.Errorf("credentials_api: %w", err)
 	}
-	d.held = &key
-	d.config.CredentialsAPI.Issuer = issuer
+	d.held, d.begin = &key, issuer.start
+	d.config.CredentialsAPI.Issuer = issuer.Issuer
 	return nil
 }
 
@@ -245,6 +246,13 @@ func (d *Delta) Cleanup() error {
 	d.held = nil
 	_, err := issuers.Delete(key)
 	return err
+}
+
+// start implements moduleStarter.
+func (d *Delta) start() {
+	if d.begin != nil {
+		d.begin()
+	}
 }
 
 // Build implements SchemeModule.
@@ -383,5 +391,6 @@ var (
 	_ SchemeModule          = (*Delta)(nil)
 	_ caddy.Provisioner     = (*Delta)(nil)
 	_ caddy.CleanerUpper    = (*Delta)(nil)
+	_ moduleStarter         = (*Delta)(nil)
 	_ caddyfile.Unmarshaler = (*Delta)(nil)
 )

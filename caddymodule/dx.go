@@ -153,7 +153,26 @@ func (d *DX) Build(open schemes.Opener) (schemes.Scheme, error) {
 		d.logger.Warn("anybody can send payment webhooks to the server behind, which goes on after a bad signature: give webhook_secret, or leave the webhooks out of the rules",
 			zap.String("realm", d.Realm), zap.Strings("paths", unsigned))
 	}
+	if vain := scheme.VainRules(); len(vain) > 0 {
+		d.logger.Warn("rules ask for what no token gives, so that nobody gets by: the roles are consumer and provider; the kinds user, delegate, aaa-server and keycloak; there are no grants",
+			zap.String("realm", d.Realm), zap.Strings("rules", vain))
+	}
 	return scheme, nil
+}
+
+// siteOptions says that the sites of a realm share what was revoked of an issuer's users,
+// and nothing else: a marketplace and an access control server stand in one.
+func (*DX) siteOptions() []string {
+	return []string{
+		"audience", "base_path", "keys", "certificate", "key_file", "key_overlap", "servers",
+		"keycloak", "webhook_secret", "urn_prefix", "show_reasons",
+	}
+}
+
+// shownSecrets implements secretShower: the server behind gets the token as it came.
+func (*DX) shownSecrets() shownSecrets {
+	token := []string{"request>headers>Token"}
+	return shownSecrets{logged: token, proxied: token}
 }
 
 // UnmarshalCaddyfile sets up the scheme from Caddyfile tokens. Syntax:
@@ -281,6 +300,7 @@ func (d *DX) unmarshalKeycloak(o *options) error {
 // Interface guards
 var (
 	_ SchemeModule          = (*DX)(nil)
+	_ secretShower          = (*DX)(nil)
 	_ caddy.Provisioner     = (*DX)(nil)
 	_ caddyfile.Unmarshaler = (*DX)(nil)
 )

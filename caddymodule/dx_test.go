@@ -160,3 +160,19 @@ func TestPlaceholdersMeanNothingInRulesAndRequests(t *testing.T) {
 		g.wants(status, "GET", "http://apd.example.com"+target, "")
 	}
 }
+
+func TestSitesOfAnExchangeShareWhatWasRevokedAndAgreeInTheIssuerAlone(t *testing.T) {
+	e := newExchange(t)
+	two := func(options string) []byte {
+		return config(t, storeApp(t.TempDir())+","+httpApp(
+			`{"match": [{"host": ["a"]}], "handle": [`+e.gate("")+`]},
+			 {"match": [{"host": ["b"]}], "handle": [`+strings.Replace(e.gate(options), `"the market"`, `"access control"`, 1)+`]}`))
+	}
+	if err := validate(two(`, "rules": {"name": "acl-apd"}, "servers": ["rs.example.com"], "show_reasons": true`)); err != nil {
+		t.Error(err)
+	}
+	other := strings.Replace(string(two("")), "cos.example.com", "cos.example.org", 1)
+	if err := validate([]byte(other)); err == nil || !strings.Contains(err.Error(), "another issuer at") {
+		t.Errorf("two issuers in a realm: %v", err)
+	}
+}

@@ -118,7 +118,7 @@ func (a *App) explain(ctx context.Context, q explainQuery, offline bool) (*expla
 	}
 	refusal, refused := errors.AsType[*schemes.Refusal](err)
 	switch {
-	case offline && refused && refusal.Reason == schemes.StoreFailed:
+	case offline && refused && (refusal.Reason == schemes.StoreFailed || refusal.Reason == schemes.KeysUnavailable):
 		return nil, badQuery("without a running server this cannot be told: %w", cmp.Or(refusal.Cause, err))
 	case err != nil && !refused:
 		if errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrInvalid) {

@@ -78,6 +78,13 @@ func adaptFile(text []byte, file, name string) (adapted []byte, warnings []strin
 // configuration that never ran.
 func cleanUp(provisioned caddy.Context) error {
 	var errs []error
+	if found, err := provisioned.AppIfConfigured("gatehouse"); err == nil {
+		for _, gate := range found.(*App).gates {
+			if cleaner, ok := gate.module.(caddy.CleanerUpper); ok {
+				errs = append(errs, cleaner.Cleanup())
+			}
+		}
+	}
 	for _, name := range []string{"gatehouse", "http", "tls"} {
 		app, err := provisioned.AppIfConfigured(name)
 		if err != nil {

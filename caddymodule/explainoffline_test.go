@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,14 +49,32 @@ func TestTokenIsExplainedOffline(t *testing.T) {
 	}
 }
 
+// Keys that are not in a file are with the running server, as the store is: without them
+// nothing is told, also not that the token is refused.
+func TestTokenIsNotExplainedOfflineWithoutKeys(t *testing.T) {
+	e := newExchange(t)
+	text := string(config(t, storeApp(t.TempDir())+","+httpApp(`{"match": [{"host": ["apd.example.com"]}], "handle": [`+e.gate("")+`]}`)))
+	text = strings.Replace(text, fmt.Sprintf(`"key_file": %q`, e.keyFile), `"keys": "https://127.0.0.1:1/keys"`, 1)
+	said, _, err := explainFile(t.Context(), write(t, "caddy.json", text), "", explainQuery{
+		Method: "GET", Address: "http://apd.example.com/consumer/list/resources", Token: e.token(nil),
+	})
+	if err == nil || !strings.Contains(err.Error(), "without a running server") {
+		t.Errorf("%+v, %v", said, err)
+	}
+}
+
 // What the running server says of a token, with keys and store.
 func TestExchangeTokenIsExplained(t *testing.T) {
 	e := newExchange(t)
 	g := e.start("")
-	token := e.token(map[string]any{"role": "delegate", "did": otherUser, "drl": "provider"})
+	end := time.Date(2099, time.January, 1, 0, 0, 0, 0, time.UTC)
+	token := e.token(map[string]any{"role": "delegate", "did": otherUser, "drl": "provider", "exp": end.Unix()})
 	said := g.explain(explainQuery{Method: "GET", Address: "/provider/list/products", Token: token})
 	if said.Decision != allowed || said.Identity == nil || said.Identity.Subject != otherUser || said.Identity.Delegate != someUser {
 		t.Errorf("%+v %+v", said, said.Identity)
+	}
+	if at := said.Identity.ExpiresAt; at == nil || at.Before(end) || at.After(end.Add(time.Minute)) {
+		t.Errorf("a token good until %s ends at %v", end, at)
 	}
 	for _, change := range said.Forwarded.Headers {
 		if change.Name == "Authorization" && change.Change != headerKept {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	caddyrewrite "github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 )
@@ -27,6 +26,7 @@ type place struct {
 	guessed bool // the host: the query says none
 	// unfollowed says that the gate was named, and not found on the way of the request.
 	unfollowed bool
+	open       []string // what was left open on the way
 }
 
 // target is an address in its parts. Nothing of it is brought into another spelling.
@@ -127,7 +127,7 @@ func (a *App) findSite(ctx context.Context, q *explainQuery) (*place, error) {
 		}
 		t.host = cmp.Or(a.hostOf(fits[0]), "localhost")
 	}
-	found, err := a.follow(ctx, q, t, fits)
+	found, hangs, err := a.follow(ctx, q, t, fits)
 	switch {
 	case err != nil:
 		return nil, err
@@ -140,6 +140,9 @@ func (a *App) findSite(ctx context.Context, q *explainQuery) (*place, error) {
 		// It stands where only Caddy finds it, such as in a named route.
 		r, err := t.request(ctx, q, new(caddyhttp.Server))
 		return &place{gate: fits[0], request: r, guessed: guessed, unfollowed: true}, err
+	}
+	if hangs {
+		return nil, badQuery("a request for this address comes to none of the sites unless the caller's address is one that routes ask for; say where the caller is: %s", a.siteNames(fits))
 	}
 	return nil, badQuery("a request for this address comes to none of the sites: %s", a.siteNames(fits))
 }
@@ -154,20 +157,23 @@ func (a *App) servers() map[string]*caddyhttp.Server {
 }
 
 // follow finds the gates that a request comes to, one for each server on which it comes to
-// any. A server that listens on the address's port counts more than others.
-func (a *App) follow(ctx context.Context, q *explainQuery, t target, fits []*Gate) ([]*place, error) {
+// any. A server that listens on the address's port counts more than others. hangs is set if
+// it hangs on the caller's address, which nobody said, whether it comes to others.
+func (a *App) follow(ctx context.Context, q *explainQuery, t target, fits []*Gate) (found []*place, hangs bool, err error) {
 	var exact, other []*place
 	servers := a.servers()
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		r, err := t.request(ctx, q, servers[name])
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		gate, _ := gateFor(servers[name].Routes, r, map[string]bool{})
+		w := &way{request: r, taken: make(map[string]bool), fromNowhere: q.ClientIP == ""}
+		gate, _ := w.follow(servers[name].Routes)
 		if gate == nil || !slices.Contains(fits, gate) {
+			hangs = hangs || w.asksAddress
 			continue
 		}
-		found := &place{gate: gate, request: r}
+		found := &place{gate: gate, request: r, open: w.open()}
 		if t.listens(servers[name]) {
 			exact = append(exact, found)
 		} else {
@@ -175,9 +181,9 @@ func (a *App) follow(ctx context.Context, q *explainQuery, t target, fits []*Gat
 		}
 	}
 	if len(exact) > 0 {
-		return exact, nil
+		return exact, hangs, nil
 	}
-	return other, nil
+	return other, hangs, nil
 }
 
 // listens tells whether a server listens on the target's port.
@@ -190,50 +196,6 @@ func (t target) listens(server *caddyhttp.Server) bool {
 		address, err := caddy.ParseNetworkAddress(listen)
 		return err == nil && fmt.Sprint(address.StartPort) == port
 	})
-}
-
-// lastHandlers are the handlers behind which nothing comes.
-var lastHandlers = map[caddy.ModuleID]bool{
-	"http.handlers.reverse_proxy": true, "http.handlers.static_response": true, "http.handlers.error": true,
-}
-
-// gateFor follows a request through routes as Caddy does, up to the first gate. Handlers on
-// the way are not run, but for rewrites, which change what the gate gets. ended is set if
-// the request goes no further.
-func gateFor(routes caddyhttp.RouteList, r *http.Request, taken map[string]bool) (gate *Gate, ended bool) {
-	for _, route := range routes {
-		if route.Group != "" && taken[route.Group] {
-			continue
-		}
-		if matches, err := route.MatcherSets.AnyMatchWithError(r); err != nil || !matches {
-			continue
-		}
-		if route.Group != "" {
-			taken[route.Group] = true
-		}
-		for _, handler := range route.Handlers {
-			switch h := handler.(type) {
-			case *Gate:
-				return h, true
-			case *AdminSite:
-				return nil, true
-			case *caddyhttp.Subroute:
-				if gate, ended = gateFor(h.Routes, r, taken); ended {
-					return gate, true
-				}
-			case *caddyrewrite.Rewrite:
-				h.Rewrite(r, r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer))
-			case caddy.Module:
-				if lastHandlers[h.CaddyModule().ID] {
-					return nil, true
-				}
-			}
-		}
-		if route.Terminal {
-			return nil, true
-		}
-	}
-	return nil, false
 }
 
 // hostOf is a host of the site of a gate: the first that its routes name whole; empty if

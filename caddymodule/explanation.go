@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,7 +192,7 @@ func (e *explanation) note(p *passage, where *place) {
 	note(e.Offline, "no server was asked: nothing is known of what its store holds")
 
 	open(e.Identity != nil && (e.Caller == fromRecipient || e.Caller == fromAccount), "whether the credential that is sent is a good one")
-	e.Open = append(e.Open, p.call.Trial.Open...)
+	e.Open = slices.Concat(e.Open, where.open, p.call.Trial.Open)
 	open(e.Decision == allowed && e.Identity != nil, "whether the caller is within its limits at that moment")
 	open(e.Endpoint != "" && e.Decision == allowed, "what the endpoint answers")
 }

@@ -25,6 +25,10 @@ type SchemeModule interface {
 	Build(open schemes.Opener) (schemes.Scheme, error)
 }
 
+// moduleStarter is a SchemeModule that begins something of its own, which Cleanup ends, when
+// its configuration starts.
+type moduleStarter interface{ start() }
+
 // Gate stands in front of a data-sharing server: it checks the credential of
 // every request of its site, decides by rules who may pass, serves the endpoints
 // of its token contract itself, and hands all else that is allowed to the next
@@ -58,9 +62,11 @@ type Gate struct {
 	Site string `json:"site,omitempty"`
 
 	app     *App
+	module  SchemeModule
 	scheme  schemes.Scheme
 	guard   *headers.Guard
 	names   identityNames
+	shown   shownSecrets
 	logger  *zap.Logger
 	audit   *zap.Logger
 	metrics *metrics
@@ -131,9 +137,11 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("scheme: %T is not a token contract", module)
 	}
+	g.module = contract
 	if g.scheme, err = contract.Build(g.app.open); err != nil {
 		return err
 	}
+	g.shown = g.showsSecrets(contract)
 	settings, err := realmSettings(module)
 	if err != nil {
 		return err
@@ -148,9 +156,13 @@ func (g *Gate) provision(ctx caddy.Context) error {
 	return nil
 }
 
-// realmSettings is what the sites of a realm must agree on: all but who may call what. It
-// is of the provisioned module, not of the raw text: the order of options does not make
-// two sites differ.
+// siteOptions is a SchemeModule with options in which the sites of a realm may differ, by
+// their JSON names, beside rules.
+type siteOptions interface{ siteOptions() []string }
+
+// realmSettings is what the sites of a realm must agree on: neither who may call what, nor
+// what the scheme leaves to each site. It is of the provisioned module, not of the raw
+// text: the order of options does not make two sites differ.
 func realmSettings(module any) (string, error) {
 	text, err := json.Marshal(module)
 	if err != nil {
@@ -161,6 +173,11 @@ func realmSettings(module any) (string, error) {
 		return "", err
 	}
 	delete(options, "rules")
+	if scheme, ok := module.(siteOptions); ok {
+		for _, name := range scheme.siteOptions() {
+			delete(options, name)
+		}
+	}
 	text, err = json.Marshal(options)
 	return string(text), err
 }

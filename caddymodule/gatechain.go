@@ -7,8 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/gatehouse-auth/gatehouse/schemes/pda"
 )
 
 // checkGates refuses a configuration in which a gate stands behind another: the
@@ -69,7 +67,7 @@ func directiveOf(gate any) string {
 
 // hasGate tells whether a gate stands somewhere in the routes.
 func hasGate(routes caddyhttp.RouteList) bool {
-	return hasHandler(routes, func(handler any) bool {
+	return slices.ContainsFunc(handlersIn(routes), func(handler any) bool {
 		switch handler.(type) {
 		case *Gate, *AdminSite:
 			return true
@@ -78,25 +76,27 @@ func hasGate(routes caddyhttp.RouteList) bool {
 	})
 }
 
-// hasSignIns tells whether a gate stands somewhere in the routes at which owners of
-// accounts sign in.
-func hasSignIns(routes caddyhttp.RouteList) bool {
-	return hasHandler(routes, func(handler any) bool {
-		gate, ok := handler.(*Gate)
-		return ok && gate.scheme.Name() == pda.Name
-	})
+// gatesIn are the gates of sites somewhere in the routes.
+func gatesIn(routes caddyhttp.RouteList) []*Gate {
+	var gates []*Gate
+	for _, handler := range handlersIn(routes) {
+		if gate, ok := handler.(*Gate); ok {
+			gates = append(gates, gate)
+		}
+	}
+	return gates
 }
 
-func hasHandler(routes caddyhttp.RouteList, is func(handler any) bool) bool {
+// handlersIn are the handlers of routes and of their subroutes.
+func handlersIn(routes caddyhttp.RouteList) []any {
+	var handlers []any
 	for _, route := range routes {
 		for _, handler := range route.Handlers {
-			if is(handler) {
-				return true
-			}
-			if sub, ok := handler.(*caddyhttp.Subroute); ok && hasHandler(sub.Routes, is) {
-				return true
+			handlers = append(handlers, handler)
+			if sub, ok := handler.(*caddyhttp.Subroute); ok {
+				handlers = append(handlers, handlersIn(sub.Routes)...)
 			}
 		}
 	}
-	return false
+	return handlers
 }

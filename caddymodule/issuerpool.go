@@ -16,9 +16,11 @@ var issuers = caddy.NewUsagePool()
 // issuerKey is what makes two configurations mean the same issuer.
 type issuerKey struct{ issuer, audience, keys string }
 
-// pooledIssuer is an issuer whose keys are refreshed in the background.
+// pooledIssuer is an issuer whose keys are refreshed in the background, from when the first
+// configuration that has it runs: one that is only checked fetches nothing.
 type pooledIssuer struct {
 	*keyring.Issuer
+	start   func()
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -31,7 +33,7 @@ func (p *pooledIssuer) Destruct() error {
 }
 
 // holdIssuer takes a reference, to be given back by issuers.Delete(key).
-func holdIssuer(key issuerKey) (*keyring.Issuer, error) {
+func holdIssuer(key issuerKey) (*pooledIssuer, error) {
 	value, _, err := issuers.LoadOrNew(key, func() (caddy.Destructor, error) {
 		issuer, err := keyring.NewIssuer(keyring.IssuerConfig{
 			Issuer: key.issuer, Audience: key.audience, JWKS: key.keys, Logger: newProcessLog("gatehouse.issuer"),
@@ -41,11 +43,11 @@ func holdIssuer(key issuerKey) (*keyring.Issuer, error) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		p := &pooledIssuer{Issuer: issuer, stop: cancel}
-		p.running.Go(func() { issuer.Run(ctx) })
+		p.start = sync.OnceFunc(func() { p.running.Go(func() { issuer.Run(ctx) }) })
 		return p, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return value.(*pooledIssuer).Issuer, nil
+	return value.(*pooledIssuer), nil
 }

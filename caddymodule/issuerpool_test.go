@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"net"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -47,5 +48,68 @@ func TestIssuerOutlivesAReload(t *testing.T) {
 	}
 	if issuer(0) != nil {
 		t.Error("the issuer outlives its last configuration")
+	}
+}
+
+// Who only checks a configuration, or asks what it would do, must not call other servers.
+func TestConfigurationThatDoesNotRunFetchesNoKeys(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	called := make(chan struct{})
+	accepted := make(chan struct{}, 1)
+	go func() {
+		defer close(called)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+			select {
+			case accepted <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-called
+	})
+	key := issuerKey{issuer: "https://" + listener.Addr().String(), audience: "sharing"}
+	text := config(t, storeApp(t.TempDir())+","+httpApp(`{"match": [{"host": ["a.example.com"]}], "handle": [`+
+		gateJSON("a", `, "credentials_api": {"path": "/t", "audience": "sharing", "issuer": "`+key.issuer+`"}`)+`]}`))
+
+	// Held, so that what a check begins would outlast it.
+	held, err := holdIssuer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := false
+	begin := held.start
+	held.start = func() {
+		began = true
+		begin()
+	}
+	if err := validate(text); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := explainFile(t.Context(), write(t, "caddy.json", string(text)), "", explainQuery{Method: "GET", Address: "http://a.example.com/t"}); err != nil {
+		t.Fatal(err)
+	}
+	if refs, _ := issuers.References(key); refs != 1 {
+		t.Errorf("%d references are left", refs-1)
+	}
+	if began || len(accepted) != 0 {
+		t.Error("the keys were fetched")
+	}
+	run(t, text)
+	if !began {
+		t.Error("a configuration that runs has nobody fetch its keys")
+	}
+	<-accepted
+	if _, err := issuers.Delete(key); err != nil {
+		t.Fatal(err)
 	}
 }

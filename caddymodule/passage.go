@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/internal/headers"
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
@@ -23,14 +26,16 @@ type passage struct {
 	call   schemes.Call
 	w      http.ResponseWriter
 	next   caddyhttp.Handler
-	status int // that the client got; 0 while none was sent
+	before http.Header // of the answer, as they were before an endpoint of the scheme's own
+	status int         // that the client got; 0 while none was sent
 	// identify stands in for the scheme's own where an identity is made up; nil: it does not.
 	identify func() (*schemes.Identity, error)
 	// decided is set once the rules were asked, judged once all steps before the server
 	// behind, or before an endpoint of the scheme's own, were taken.
 	decided, judged bool
-	// shadowed is set if the call was refused and goes on all the same.
-	shadowed bool
+	// shadowed is set if the call was refused and goes on all the same, handedOn if it was
+	// allowed and went on to the server behind.
+	shadowed, handedOn bool
 	// refusal is why the call was refused, by whichever step.
 	refusal *schemes.Refusal
 	// lease is given back when the answer is done.
@@ -55,6 +60,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		p.lease.Release()
 		p.record(time.Since(started))
 	}()
+	defer p.catch()
 
 	err := p.walk()
 	if p.shadowed {
@@ -73,6 +79,35 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	return nil
 }
 
+// catch makes a panic of the gateway's own a refusal as long as nothing was written: the
+// client would see the connection break, and the audit would tell of a call that nobody
+// let in as of one that was allowed. An abort goes up, and so does a panic of the handlers
+// behind.
+func (p *passage) catch() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	aborted := cause == http.ErrAbortHandler //nolint:errorlint // the sentinel itself is thrown
+	goneOn := p.status != 0 || p.shadowed || p.handedOn
+	if !goneOn && p.refusal == nil {
+		p.refusal = internal(errPanic)
+	}
+	if goneOn || aborted {
+		panic(cause)
+	}
+	p.logger.Error("a panic; the request is refused", zap.String("site", p.Site),
+		zap.String("panic", secret.Redact(fmt.Sprint(cause))), zap.Stack("stack"))
+	if p.before != nil {
+		h := p.w.Header()
+		clear(h)
+		maps.Copy(h, p.before)
+	}
+	p.scheme.Refuse(p.w, &p.call, p.refusal)
+}
+
+var errPanic = errors.New("a panic")
+
 // walk is the way of a request. An error that is no *schemes.Refusal is internal.
 func (p *passage) walk() error {
 	sent := p.keepSent()
@@ -84,6 +119,7 @@ func (p *passage) walk() error {
 	case err != nil:
 		return err
 	case endpoint != nil:
+		p.before = maps.Clone(p.w.Header())
 		return endpoint(p.w, &p.call)
 	}
 
@@ -93,6 +129,7 @@ func (p *passage) walk() error {
 	p.prepare(&p.call, p.call.Request)
 
 	// 7, 8: the server behind, and its answer.
+	p.handedOn = true
 	if compose := p.scheme.Compose(&p.call); compose != nil {
 		return p.compose(compose)
 	}
@@ -275,8 +312,9 @@ func (g *Gate) setIdentityHeaders(id *schemes.Identity, h http.Header) {
 // refuse writes a refusal, as far as nothing was written yet.
 func (p *passage) refuse(refusal *schemes.Refusal) {
 	p.refusal = refusal
-	level := zap.DebugLevel // the client's fault; the audit line has it
-	if refusal.Status >= http.StatusInternalServerError {
+	// What is the client's fault is in the audit line; of keys that are missing, the issuer warns.
+	level := zap.DebugLevel
+	if refusal.Status >= http.StatusInternalServerError && refusal.Reason != schemes.KeysUnavailable {
 		level = zap.ErrorLevel
 	}
 	if entry := p.logger.Check(level, "refused"); entry != nil {

@@ -126,6 +126,19 @@ func TestInternalErrorIsLoggedWithItsCause(t *testing.T) {
 	}
 }
 
+// The issuer says once that its keys cannot be fetched; calls may come by the thousand.
+func TestMissingKeysAreNotAnErrorOfEachCall(t *testing.T) {
+	b := newBench(t)
+	b.fake.identifyErr = schemes.WithoutKeys(errors.New("the cause"))
+	if w := b.serve(t, request("GET", "http://a.example.com/"), unreachable(t)); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("answered with %d", w.Code)
+	}
+	logged := b.log.FilterMessage("refused").All()
+	if len(logged) != 1 || logged[0].Level.String() != "debug" || logged[0].ContextMap()["reason"] != "keys_unavailable" {
+		t.Errorf("logged %v", logged)
+	}
+}
+
 func TestPublicAndOwnEndpointsNeedNoRule(t *testing.T) {
 	serving := func(w http.ResponseWriter, call *schemes.Call) error {
 		_, _ = w.Write([]byte("own, for " + call.Host))

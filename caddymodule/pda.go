@@ -126,6 +126,19 @@ func (p *PDA) Build(open schemes.Opener) (schemes.Scheme, error) {
 	return pda.New(p.config, open)
 }
 
+// shownSecrets implements secretShower: what owners sign in with, the token of each call,
+// and the fresh one of each answer, the gateway's or the server's own.
+func (p *PDA) shownSecrets() shownSecrets {
+	const sent, answered = "request>headers>X-Auth-Token", "headers>X-Auth-Token"
+	shown := shownSecrets{logged: []string{
+		"request>headers>Username", "request>headers>Password", sent, "resp_headers>X-Auth-Token", answered,
+	}}
+	if p.Upstream == upstreamToken {
+		shown.proxied = []string{sent, answered}
+	}
+	return shown
+}
+
 // UnmarshalCaddyfile sets up the scheme from Caddyfile tokens. Syntax:
 //
 //	gatehouse pda {
@@ -190,6 +203,7 @@ func (p *PDA) UnmarshalCaddyfile(tokens *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ SchemeModule          = (*PDA)(nil)
+	_ secretShower          = (*PDA)(nil)
 	_ caddy.Provisioner     = (*PDA)(nil)
 	_ caddyfile.Unmarshaler = (*PDA)(nil)
 )

@@ -6,18 +6,23 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/internal/headers"
+	"github.com/gatehouse-auth/gatehouse/policies"
 )
 
 // A site in shadow refuses nothing for the server behind: what would be refused is logged
 // and counted, and goes on as it came. It carries nothing of the gateway's, neither the
 // server's own credential nor an identity, so that the server can only take it for what
-// it is: a request that nobody has checked.
+// it is: a request that nobody has checked. What would open a tunnel past the gate does not
+// go on, nor what is meant for the gateway itself, since one-time secrets stand there.
 
 // sentRequest is a request as it came, before any step changed it.
 type sentRequest struct {
@@ -26,6 +31,8 @@ type sentRequest struct {
 	body   io.ReadCloser
 	// read keeps what the steps read of the body; nil if there is none.
 	read *keptBody
+	// placeholders are those of identityPlaceholders, nil where there was none.
+	placeholders [len(identityPlaceholders)]any
 }
 
 // keepSent remembers the request of a site in shadow; nil elsewhere.
@@ -38,6 +45,11 @@ func (p *passage) keepSent() *sentRequest {
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.read = &keptBody{ReadCloser: r.Body, keeps: true}
 		r.Body = sent.read
+	}
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		for i, name := range identityPlaceholders {
+			sent.placeholders[i], _ = repl.Get(name)
+		}
 	}
 	return sent
 }
@@ -83,16 +95,65 @@ func (b *keptBody) again() io.ReadCloser {
 
 // goesOn tells whether a call that the gate refuses goes on to the server behind: in
 // shadow, but neither from a gate to another, since then it carries the first one's
-// credential for the server, nor to what the gateway serves itself.
+// credential for the server, nor as a tunnel, nor to what the gateway serves itself.
 func (p *passage) goesOn(err error) bool {
-	if !p.Shadow || errors.Is(err, errTwoGates) {
+	if !p.Shadow || errors.Is(err, errTwoGates) || isTunnel(p.call.Request) {
 		return false
 	}
-	if p.decided || p.call.Path.String() == "" {
-		return true
+	if !p.decided && p.call.Path.String() != "" {
+		call := p.call // refused before anybody asked for whose endpoint it is
+		if p.scheme.Endpoint(&call) != nil {
+			return false
+		}
 	}
-	call := p.call // refused before anybody asked for whose endpoint it is
-	return p.scheme.Endpoint(&call) == nil
+	return !p.missesOwn()
+}
+
+// isTunnel tells whether a request asks for a tunnel, behind which the client would speak
+// to the server itself. A websocket of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) is none:
+// reverse_proxy asks the server for a websocket then.
+func isTunnel(r *http.Request) bool {
+	if r.Method != http.MethodConnect {
+		return false
+	}
+	switch r.ProtoMajor {
+	case 2:
+		return r.Header.Get(":protocol") != "websocket"
+	case 3:
+		return r.Proto != "websocket" // where quic-go has it
+	}
+	return true
+}
+
+// missesOwn tells whether the address only just misses an endpoint of the scheme's own: who
+// sends it means that one, and what it sends may be a one-time secret.
+func (p *passage) missesOwn() bool {
+	r := p.call.Request
+	lenient := leniently(r.URL.Path)
+	if lenient == p.call.Path.String() || r.Method == http.MethodOptions {
+		return false // was asked for; or is a browser's question, with nothing in it
+	}
+	meant, err := canonpath.FromURL(&url.URL{Path: lenient}, canonpath.Options{})
+	if err != nil {
+		return false
+	}
+	call := p.call
+	call.Path, call.Decision, call.Denial, call.State = meant, policies.Decision{}, nil, nil
+	return p.scheme.Public(&call) != nil || p.scheme.Endpoint(&call) != nil
+}
+
+// leniently reads a decoded path as the most lenient of servers does: it decodes once more,
+// takes backslashes for slashes, ignores the parameters of segments, dots, doubled slashes,
+// and one at the end.
+func leniently(decoded string) string {
+	if again, err := url.PathUnescape(decoded); err == nil {
+		decoded = again
+	}
+	segments := strings.Split(strings.ReplaceAll(decoded, `\`, "/"), "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, ";")
+	}
+	return path.Clean("/" + strings.Join(segments, "/"))
 }
 
 // passInShadow hands the request on as it came. The answer is the server's own: the
@@ -110,8 +171,9 @@ func (p *passage) passInShadow(sent *sentRequest, cause error) error {
 		r.Body = sent.read.again()
 	}
 	p.guard.DropIdentity(r.Header)
+	headers.DropTunnels(r.Header)
 	headers.DropTrailers(r) // they come after this, with any name in them
-	p.forgetIdentity()
+	p.forgetIdentity(sent)
 	err := p.next.ServeHTTP(p.w, r)
 	if p.status == 0 {
 		p.status = answeredWith(err)
@@ -131,15 +193,19 @@ func answeredWith(err error) int {
 	return http.StatusInternalServerError
 }
 
-// forgetIdentity takes the placeholders back: a header that the site makes of one would
-// vouch for the caller.
-func (p *passage) forgetIdentity() {
+// forgetIdentity takes the placeholders back, to what others in front of the gate had set:
+// a header that the site makes of one would vouch for the caller.
+func (p *passage) forgetIdentity(sent *sentRequest) {
 	repl, ok := p.call.Request.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
 	}
-	for _, name := range identityPlaceholders {
-		repl.Delete(name)
+	for i, name := range identityPlaceholders {
+		if was := sent.placeholders[i]; was != nil {
+			repl.Set(name, was)
+		} else {
+			repl.Delete(name)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +149,79 @@ func TestRefusedRequestInShadowCarriesNoIdentity(t *testing.T) {
 	}
 }
 
+// Behind an upgrade to HTTP/2 nobody would look at what is sent.
+func TestRefusedRequestInShadowIsNoTunnelPastTheGate(t *testing.T) {
+	refused := func(method string) (*bench, *http.Request) {
+		b := inShadow(t)
+		b.fake.allow = false
+		return b, request(method, "http://a.example.com/data")
+	}
+	b, r := refused("GET")
+	r.Header["Connection"], r.Header["Upgrade"] = []string{"Upgrade, HTTP2-Settings"}, []string{"h2c"}
+	r.Header["Http2-Settings"] = []string{"AAMAAABkAAQAAP__"}
+	var got *passed
+	b.serve(t, r, recordPassed(t, &got))
+	if len(got.header) != 1 || got.header.Get("Authorization") != good {
+		t.Errorf("h2c goes on with %v", got.header)
+	}
+
+	b, r = refused("GET")
+	r.Header["Connection"], r.Header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	b.serve(t, r, recordPassed(t, &got))
+	if got.header.Get("Upgrade") != "websocket" || got.header.Get("Connection") != "Upgrade" {
+		t.Errorf("a websocket goes on with %v", got.header)
+	}
+
+	for _, tc := range []struct {
+		name            string
+		major           int
+		proto, protocol string
+		goesOn          bool
+	}{
+		{"HTTP/1.1", 1, "HTTP/1.1", "", false},
+		{"HTTP/1.1 with a header of that name", 1, "HTTP/1.1", "websocket", false},
+		{"HTTP/2", 2, "HTTP/2.0", "", false},
+		{"HTTP/2, connect-udp", 2, "HTTP/2.0", "connect-udp", false},
+		{"HTTP/2, a websocket", 2, "HTTP/2.0", "websocket", true},
+		{"HTTP/3", 3, "HTTP/3.0", "", false},
+		{"HTTP/3, connect-udp", 3, "connect-udp", "", false},
+		{"HTTP/3, webtransport", 3, "webtransport", "websocket", false},
+		{"HTTP/3, a websocket", 3, "websocket", "", true},
+	} {
+		b, r := refused("CONNECT")
+		r.ProtoMajor, r.Proto = tc.major, tc.proto
+		if tc.protocol != "" {
+			r.Header[":protocol"] = []string{tc.protocol}
+		}
+		went := false
+		w := b.serve(t, r, func(http.ResponseWriter, *http.Request) { went = true })
+		if went != tc.goesOn || !went && w.Code != 400 {
+			t.Errorf("%s: went on: %t, answered %d", tc.name, went, w.Code)
+		}
+	}
+}
+
+// What handlers in front of the gate found out stays true.
+func TestPlaceholdersOfOthersSurviveARefusalInShadow(t *testing.T) {
+	for _, user := range []any{"of basic_auth", "", nil} {
+		b := inShadow(t)
+		b.fake.allow = false
+		r := request("GET", "http://a.example.com/data")
+		repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+		if user != nil {
+			repl.Set("http.auth.user.id", user)
+		}
+		var got *passed
+		b.serve(t, r, recordPassed(t, &got))
+		if is, known := repl.Get("http.auth.user.id"); is != user || known != (user != nil) {
+			t.Errorf("%v is %v, %t", user, is, known)
+		}
+		if is, known := repl.Get("http.gatehouse.subject"); known {
+			t.Errorf("the gate's own is %v", is)
+		}
+	}
+}
+
 func TestAllowedRequestOfASiteInShadowIsAsEver(t *testing.T) {
 	b := inShadow(t)
 	b.fake.answer = func(status int, _ http.Header) *schemes.Refusal {
@@ -215,6 +289,63 @@ func TestGatewaysOwnEndpointsRefuseInShadow(t *testing.T) {
 				t.Errorf("audited %v", line)
 			}
 		})
+	}
+}
+
+// Who misspells an address of the gateway's own sends a secret that is good once, and that
+// the server behind must not see.
+func TestOneTimeSecretsAtNearlyOwnAddressesStayOutOfTheServerInShadow(t *testing.T) {
+	g := startGatewayWith(t, httpApp(`{"handle": [`+
+		strings.Replace(gateJSON("the site", `, "credentials_api": {"path": "/dds-tokens"}`), `"site"`, `"shadow": true, "site"`, 1)+`,
+		{"handler": "static_response", "status_code": 418}]}`))
+	g.ok("POST", recipientsPath, `{"name":"acme","grants":["sales"]}`)
+	link, _ := url.Parse(g.ok("POST", recipientsPath+"/acme/link", `{"fresh":true}`)["activation_link"].(string))
+	for _, tc := range []struct {
+		target string
+		goesOn bool
+	}{
+		{"/delta_sharing//retrieve_config.html", false},
+		{"/delta_sharing/retrieve_config.html/", false},
+		{"/delta_sharing/./retrieve_config.html", false},
+		{"/x/../delta_sharing/retrieve_config.html", false},
+		{"/x/..;/delta_sharing/retrieve_config.html", false},
+		{"/delta_sharing/retrieve_config.html;x=1", false},
+		{"/delta_sharing;a/retrieve_config.html;", false},
+		{"/delta_sharing%2Fretrieve_config.html", false},
+		{"/delta_sharing%5Cretrieve_config.html", false},
+		{"/delta_sharing/%2e/retrieve_config.html", false},
+		{"/delta_sharing/%252e/retrieve%255fconfig.html", false},
+		{"/oauth//token", false},
+		{"/oauth/token/", false},
+		{"/oauth/token;", false},
+		{"/dds-tokens/", false},
+		{"/dds-tokens//", false},
+		{"//dds-tokens", false},
+		{"/api/2.1/unity-catalog/public//data_sharing_activation/x", false},
+		{"/elsewhere//x/", true},
+		{"/elsewhere/../x", true},
+		{"/oauth/token/x/", true},
+		{"/delta_sharing/retrieve_config.htm/", true},
+		{"/", true},
+		{"/%zz", true},
+	} {
+		r := httptest.NewRequest("POST", "http://sharing.example.com/", nil)
+		r.URL = &url.URL{Scheme: "http", Host: r.Host, Path: tc.target, RawQuery: link.RawQuery}
+		if decoded, err := url.PathUnescape(tc.target); err == nil {
+			r.URL.Path, r.URL.RawPath = decoded, tc.target
+		}
+		w := httptest.NewRecorder()
+		g.site.ServeHTTP(w, r)
+		if went := w.Code == 418; went != tc.goesOn {
+			t.Errorf("%s: went on: %t, answered %d %s", tc.target, went, w.Code, w.Body)
+		}
+		e := g.explain(explainQuery{Method: "POST", Address: "http://sharing.example.com" + strings.Replace(tc.target, "%zz", "%25zz", 1)})
+		if e.GoesOn != tc.goesOn {
+			t.Errorf("%s: explained as going on: %t", tc.target, e.GoesOn)
+		}
+	}
+	if g.activate(link) == "" {
+		t.Error("the link was used up")
 	}
 }
 

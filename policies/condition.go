@@ -3,31 +3,15 @@ package policies
 import (
 	"errors"
 	"fmt"
-	"regexp/syntax"
-	"slices"
 	"strings"
 	"sync"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
 )
 
 const (
-	// maxCost bounds the work of asking a condition once, in CEL's units: some
-	// milliseconds of it, for each element of a list costs about five.
-	maxCost = 50_000
-
-	// maxValue bounds a text that the caller chooses, or the texts of a list or map
-	// together, in bytes. CEL counts the cost of a function only after its work, and
-	// that of size not by the length of a text.
-	maxValue = 32 << 10
-
-	// maxRegexp bounds a compiled regular expression, in instructions. CEL's own bound
-	// does not compile patterns that count, such as a{2}.
-	maxRegexp = 500
-
 	// maxNesting bounds how deep macros such as exists may stand in each other.
 	maxNesting = 3
 
@@ -35,11 +19,6 @@ const (
 	// cost of them all.
 	stringsVersion = 5
 )
-
-// leftOut are the functions of that version that conditions do without: they can make
-// of a long query string a text that no memory holds, or search it for hours, before
-// their cost is counted. The last two are of no use in a condition.
-var leftOut = []string{"format", "indexOf", "join", "lastIndexOf", "replace", "reverse", "strings.quote"}
 
 // The variables that a condition has beside those of Facts.
 const (
@@ -74,6 +53,7 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 			cel.ValidateRegexLiterals(),
 			cel.ValidateComprehensionNestingLimit(maxNesting),
 			boundedCalls{},
+			boundedLiterals{},
 		),
 	)
 })
@@ -107,54 +87,11 @@ func newCondition(when string) (c *condition, err error) {
 	if kind := checked.OutputType(); !kind.IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("the condition is of type %s, not true or false; compare it with something, as in: claims.admin == true", kind)
 	}
-	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
+	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), costs())
 	if err != nil {
 		return nil, fmt.Errorf("the condition is wrong: %s", oneLine(err.Error()))
 	}
 	return &condition{program}, nil
-}
-
-// boundedCalls refuses the functions that are left out, and regular expressions that come
-// with a request: they would be compiled each time, and written by whoever calls.
-type boundedCalls struct{}
-
-// Name implements cel.ASTValidator.
-func (boundedCalls) Name() string { return "bounded_calls" }
-
-// Validate implements cel.ASTValidator.
-func (boundedCalls) Validate(_ *cel.Env, _ cel.ValidatorConfig, checked *ast.AST, issues *cel.Issues) {
-	for _, expression := range ast.MatchDescendants(ast.NavigateAST(checked), ast.KindMatcher(ast.CallKind)) {
-		call := expression.AsCall()
-		name := call.FunctionName()
-		if slices.Contains(leftOut, name) {
-			issues.ReportErrorAtID(expression.ID(), "rules do without the function %s", name)
-		}
-		if name != "matches" {
-			continue
-		}
-		pattern := call.Args()[len(call.Args())-1]
-		if pattern.Kind() != ast.LiteralKind {
-			issues.ReportErrorAtID(pattern.ID(), "the regular expression is no constant")
-			continue
-		}
-		if text, ok := pattern.AsLiteral().Value().(string); ok && regexpSize(text) > maxRegexp {
-			issues.ReportErrorAtID(pattern.ID(), "the regular expression is too big")
-		}
-	}
-}
-
-// regexpSize is the number of instructions of a regular expression, zero for one that is
-// none.
-func regexpSize(pattern string) int {
-	parsed, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return 0
-	}
-	program, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return 0
-	}
-	return len(program.Inst)
 }
 
 // oneLine returns a message of CEL's without line ends and without what only its authors

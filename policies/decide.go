@@ -76,6 +76,7 @@ func (p *Policy) Decide(method string, segments []string, trailingSlash bool, s 
 type answer struct {
 	line   *line
 	reason Reason
+	cause  error // why its condition failed
 }
 
 // decide appends what each line said that was asked to asked, unless that is nil.
@@ -91,13 +92,21 @@ func (p *Policy) decide(method string, segments []string, trailingSlash bool, s 
 		}
 		return d
 	}
+	var f *facts // nothing is looked up for rules without condition
 	for _, l := range lines {
 		if !l.covers(method) {
 			continue
 		}
-		r := l.ask(method, s, segments, trailingSlash)
+		var cause error
+		r := l.askWho(s, segments, trailingSlash)
+		if l.condition != nil && r.Allows() {
+			if f == nil {
+				f = &facts{subject: *s, method: method, segments: segments, trailingSlash: trailingSlash}
+			}
+			r, cause = l.askCondition(f, r)
+		}
 		if asked != nil {
-			*asked = append(*asked, answer{l, r})
+			*asked = append(*asked, answer{l, r, cause})
 		}
 		if r.nearness() >= d.Reason.nearness() {
 			d.answer(l, r)
@@ -113,24 +122,20 @@ func (d *Decision) answer(l *line, r Reason) {
 	d.line, d.Rule, d.Reason, d.Allow = l, &l.rule, r, r.Allows()
 }
 
-// ask puts the line to a subject whose request it matches.
-func (l *line) ask(method string, s *Subject, segments []string, trailingSlash bool) Reason {
-	reason := l.askWho(s, segments, trailingSlash)
-	if l.condition == nil || !reason.Allows() {
-		return reason
-	}
-	holds, err := l.condition.holds(&facts{
-		subject: *s, line: l, method: method, segments: segments, trailingSlash: trailingSlash,
-	})
-	switch {
+// askCondition is the reason that stands once the condition was asked as well. The error
+// says why it could not be answered.
+func (l *line) askCondition(f *facts, reason Reason) (Reason, error) {
+	f.about(l)
+	switch holds, err := l.condition.holds(f); {
 	case err != nil:
-		return ConditionFailed
+		return ConditionFailed, err
 	case !holds:
-		return ConditionFalse
+		return ConditionFalse, nil
 	}
-	return reason
+	return reason, nil
 }
 
+// askWho asks whether the line, whose pattern and method match, allows the subject.
 func (l *line) askWho(s *Subject, segments []string, trailingSlash bool) Reason {
 	who := &l.rule.Who
 	switch {

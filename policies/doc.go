@@ -15,7 +15,14 @@
 //	allow METHOD PATTERN WHO when CONDITION
 //
 // A rule is a line, and its words are set apart by spaces or tabs. A word that
-// begins with # begins a comment.
+// begins with # begins a comment. No character is allowed, in comments neither, that is
+// not seen or shows a line otherwise than it is read: control characters, but for tabs
+// and a carriage return before the end of a line, separators of lines, and marks of
+// direction or without width.
+//
+// Where rules stand in a block of a Caddyfile, Caddy replaces {$VARIABLE} in them by that
+// variable of its environment before they are read here, an unset one by nothing; what
+// is in a file of rules stays as it is.
 //
 // METHOD is a method in capitals, several joined by commas, or * for all of them;
 // GET covers HEAD. Methods only select rules: a rule with * and a rule with GET on
@@ -75,20 +82,28 @@
 // Of a caller without valid credential the first six are empty. There are CEL's
 // own functions and macros, in UTC where nothing else is said, and of its functions
 // for strings charAt, lowerAscii, split, substring, trim and upperAscii. The
-// pattern of matches must be a constant.
+// pattern of matches must be a constant of at most 100 instructions. A list or map in
+// a condition has at most 16 elements, those of its elements included, unless it is a
+// list of constants, and none is made of the variable of a macro such as all.
+//
+// Ask for what must be there in claims and query, never for the absence of a name: the
+// server behind may know it by another spelling.
 //
 // A condition that cannot be answered denies: it asks for a claim, a parameter or
 // a query value that is not there (has(claims.x) asks whether it is), compares what
-// cannot be compared, asks for texts of more than 32 KiB, or costs more than a few
-// milliseconds. As CEL has it, "a || b"
-// is true if b is, even where a cannot be answered.
+// cannot be compared, costs too much, or names a variable that is too big: with more
+// than 1,000 elements, names and values counted one by one, or texts of more than 8 KiB
+// (claims: 16 KiB). The cost allows for going through a list of some hundreds of
+// elements; the worst condition that we could write took some 15 ms of one processor, and
+// each alternative of a rule has that for itself. As CEL has it, "a || b" is true if b
+// is, even where a cannot be answered.
 //
 // # Errors
 //
 // Parse and Compile refuse, with file and line,
 //
-//   - a line that cannot be understood, a condition that is not good CEL or not a
-//     truth value, and what is too big: more than 1 MiB of text, 10,000 rules,
+//   - a line that cannot be understood or not be seen as it is, a condition that is not
+//     good CEL or not a truth value, and what is too big: more than 1 MiB of text, 10,000 rules,
 //     16 KiB in a line, 4 KiB in a condition, 64 methods in a rule (ErrSyntax);
 //   - two patterns of which neither is more specific (ErrOverlap);
 //   - a rule that can never decide anything (ErrUnreachable): alternatives without

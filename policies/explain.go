@@ -45,6 +45,10 @@ type Consideration struct {
 
 	// Reason is what the rule answered if it was Asked, else NoRule.
 	Reason Reason
+
+	// Cause is why its condition failed, in a line for operators; it may quote the request.
+	// Empty otherwise.
+	Cause string
 }
 
 // Explain decides as Decide does, and tells of every rule whose pattern matches the path
@@ -63,6 +67,9 @@ func (p *Policy) Explain(method string, segments []string, trailingSlash bool, s
 			switch {
 			case index >= 0:
 				c.Outcome, c.Reason = Asked, asked[index].reason
+				if cause := asked[index].cause; cause != nil {
+					c.Cause = oneLine(cause.Error())
+				}
 			case !l.covers(method):
 				c.Outcome = OtherMethod
 			case slices.Contains(lines, d.line):

@@ -112,3 +112,18 @@ func TestOutcomesHaveWords(t *testing.T) {
 		}
 	}
 }
+
+func TestExplainSaysWhyAConditionFailed(t *testing.T) {
+	t.Parallel()
+	p := mustCompile(t, `allow GET /a authenticated when claims.nope == "x"`)
+	s := Subject{Authenticated: true, Facts: factsOf{FactClaims: map[string]any{}}}
+	_, considered := p.Explain("GET", []string{"a"}, false, s)
+	if len(considered) != 1 || considered[0].Reason != ConditionFailed || considered[0].Cause != "no such key: nope" {
+		t.Errorf("got %+v", considered)
+	}
+}
+
+// factsOf are facts by their names.
+type factsOf map[string]any
+
+func (f factsOf) Fact(name string) any { return f[name] }

@@ -4,9 +4,15 @@ package policies
 // only by rules that have a condition, and must be safe for as long as Decide runs.
 type Facts interface {
 	// Fact returns the value of a variable, one of the names below, in the type that the
-	// variable has. Anything else makes the condition fail, which denies.
+	// variable has. Anything else makes the condition fail, which denies. It is asked once
+	// in a decision for each variable that conditions name.
 	Fact(name string) any
 }
+
+// MaxFact bounds a text that conditions see, or the texts of a list or map together, in
+// bytes; claims, which no stranger writes, may have twice as much. More makes the
+// condition fail.
+const MaxFact = 8 << 10
 
 // The variables that Facts answers; conditions call them so.
 const (

@@ -30,6 +30,9 @@ func newLine(r Rule, base []segment) (*line, error) {
 	if err := checkMethods(r.Methods); err != nil {
 		return nil, err
 	}
+	if err := checkVisible(r.String()); err != nil {
+		return nil, err
+	}
 	pattern, err := parsePattern(r.Pattern, base)
 	if err != nil {
 		return nil, err

@@ -8,10 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads rules, one a line. source names where text came from, for errors
-// and for Rule.Source. It returns the rules in the order of their lines, or
-// every error that it finds but no more than 100, each a *Fault; more than 1 MiB
-// of text, 10,000 rules or 16 KiB in a line are errors. Whether conditions are
+// Parse reads rules, one a line, which may end in a carriage return as well; a byte
+// order mark may stand first. source names where text came from, for errors and for
+// Rule.Source. It returns the rules in the order of their lines, or every error that it
+// finds but no more than 100, each a *Fault; more than 1 MiB of text, 10,000 rules or 16
+// KiB in a line are errors, and so are characters that cannot be seen. Whether conditions are
 // good CEL and rules agree with each other is left to Compile, so that the rules of
 // several sources can be put together.
 func Parse(source, text string) ([]Rule, error) {
@@ -66,6 +67,9 @@ func (r *Rule) read(line string) (found bool, err error) {
 	}
 	if len(line) > maxLine {
 		return false, fmt.Errorf("the line has %d bytes, and %d are allowed", len(line), maxLine)
+	}
+	if err := checkVisible(line); err != nil {
+		return false, err
 	}
 	words, condition, conditional := splitLine(line)
 	switch {

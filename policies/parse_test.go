@@ -167,6 +167,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("allow GET {base}/a public\nallow GET {base} public when kind == '' # c", "/b/a", "/b")
 	f.Add(`allow GET /{a} public when params.a == r"\" && "\" # " != name # "`, "/a", "/x/{y}")
 	f.Add(`allow GET /{a...} kind k when claims.x[0]["y"].all(z, z.matches("^a+$")) || now < timestamp("2026-01-01T00:00:00Z")`, "/a", "")
+	f.Add("# \u202e\nallow GET /a\u200b public\r\r\n# \u2028allow GET /b public", "/a", "")
 	f.Add("allow GET /a public\nallow GET /a public\nallow HEAD /a role r", "/a", "")
 	f.Fuzz(func(t *testing.T, text, path, base string) {
 		rules, err := Parse("f", text)

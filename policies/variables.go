@@ -7,17 +7,35 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// facts are the variables of one condition that is asked once; it is no Facts, but has
-// one. Each fact is looked up when the condition first names it, and keeps its value.
+const (
+	// maxElements bounds what a list or map holds, in elements, those of its elements
+	// included. What CEL does with one is counted only when it is done.
+	maxElements = 1_000
+
+	// maxClaims bounds the texts of claims together, in bytes: no token says more.
+	maxClaims = 2 * MaxFact
+)
+
+// facts are the variables of the conditions of one decision; it is no Facts, but has one.
+// Each fact is looked up when a condition first names it, and keeps its value.
 type facts struct {
 	subject       Subject
-	line          *line
 	method        string
 	segments      []string
 	trailingSlash bool
+	known         map[string]any
 
-	known  map[string]any
-	failed bool // some fact was not of its type, or too long
+	// Of the line that is asked: it, and whether a fact that its condition names is not
+	// of its type or too big.
+	line   *line
+	failed bool
+}
+
+// about makes f ready for the condition of another line, whose parameters may have other
+// names.
+func (f *facts) about(l *line) {
+	f.line, f.failed = l, false
+	delete(f.known, varParams)
 }
 
 var _ cel.Activation = (*facts)(nil)
@@ -27,22 +45,24 @@ func (f *facts) Parent() cel.Activation { return nil }
 
 // ResolveName implements cel.Activation.
 func (f *facts) ResolveName(name string) (value any, found bool) {
-	if value, found = f.known[name]; found {
-		return value, true
+	value, found = f.known[name]
+	if !found {
+		if value, found = f.look(name); !found {
+			return nil, false // CEL looks up the names of types here, too
+		}
+		if !ofItsType(name, value) || !isSmall(name, value) {
+			value = types.NewErr("%s is not known", name)
+		}
+		if f.known == nil {
+			f.known = make(map[string]any)
+		}
+		f.known[name] = value
 	}
-	switch value, found = f.look(name); {
-	case !found:
-		return nil, false // CEL looks up the names of types here, too
-	case !ofItsType(name, value) || textOf(value) > maxValue:
+	if _, bad := value.(*types.Err); bad {
 		// "or" and "and" in a condition can do without an operand that is an error, so
 		// that this alone would not make it fail.
 		f.failed = true
-		value = types.NewErr("%s is not known", name)
 	}
-	if f.known == nil {
-		f.known = make(map[string]any)
-	}
-	f.known[name] = value
 	return value, true
 }
 
@@ -98,26 +118,48 @@ func ofItsType(name string, value any) (ok bool) {
 	return ok
 }
 
-// textOf is the length of a text, or of all those in a list or map. Claims were read from
-// a credential, which is short.
-func textOf(value any) (length int) {
+// isSmall reports whether a variable's value is within the bounds.
+func isSmall(name string, value any) bool {
+	elements, text := measure(value)
+	if name == FactClaims {
+		return elements <= maxElements && text <= maxClaims
+	}
+	return elements <= maxElements && text <= MaxFact
+}
+
+// measure counts the elements of a list or map, those of its elements included, and the
+// bytes of a text, or of all those in a list or map.
+func measure(value any) (elements, text int) {
+	add := func(name string, value any) {
+		e, t := measure(value)
+		elements, text = elements+1+e, text+len(name)+t
+	}
 	switch value := value.(type) {
 	case string:
-		return len(value)
+		return 0, len(value)
 	case []string:
-		for _, text := range value {
-			length += len(text)
+		for _, v := range value {
+			text += len(v)
 		}
+		return len(value), text
 	case map[string]string:
-		for name, text := range value {
-			length += len(name) + len(text)
+		for name, v := range value {
+			add(name, v)
 		}
 	case map[string][]string:
-		for name, list := range value {
-			length += len(name) + len(list) + textOf(list)
+		for name, v := range value {
+			add(name, v)
+		}
+	case map[string]any:
+		for name, v := range value {
+			add(name, v)
+		}
+	case []any:
+		for _, v := range value {
+			add("", v)
 		}
 	}
-	return length
+	return elements, text
 }
 
 // params are the decoded parameters of the path.

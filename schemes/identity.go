@@ -32,6 +32,9 @@ type Identity struct {
 	Source string
 	// Expiry is when the credential ends; zero: not by itself.
 	Expiry time.Time
+	// Remember is until when the identity may be remembered, if that is earlier: what
+	// verified the credential may be used until then. Zero: until Expiry.
+	Remember time.Time
 	// Old says that the credential is one that an operator wants to see unused.
 	Old Oldness
 

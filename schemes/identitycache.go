@@ -36,7 +36,12 @@ func (c *IdentityCache) Get(key CacheKey, now time.Time) *Identity {
 	return identity
 }
 
-// Add caches an identity until its expiry that was read at a revision of the store.
+// Add caches an identity, for as long as it may be remembered, that was read at a revision
+// of the store.
 func (c *IdentityCache) Add(key CacheKey, identity *Identity, read tokenstore.Revision) {
-	c.Cache.Add(key, Subject{identity.Realm, identity.Subject}, identity, identity.Expiry, read)
+	until := identity.Expiry
+	if end := identity.Remember; !end.IsZero() && (until.IsZero() || end.Before(until)) {
+		until = end
+	}
+	c.Cache.Add(key, Subject{identity.Realm, identity.Subject}, identity, until, read)
 }

@@ -91,6 +91,20 @@ func TestIdentityEndsAtItsExpiry(t *testing.T) {
 	if c.Len() != 1 {
 		t.Errorf("%d identities are left, want 1", c.Len())
 	}
+	for _, expiry := range []time.Time{{}, dawn.Add(time.Hour), dawn.Add(time.Minute)} {
+		sooner := someone("home", "acme")
+		sooner.Expiry, sooner.Remember = expiry, dawn.Add(time.Minute)
+		c.Add(keyOf("home", "sooner"), sooner, 1)
+		if c.Get(keyOf("home", "sooner"), dawn.Add(time.Minute-1)) == nil || c.Get(keyOf("home", "sooner"), dawn.Add(time.Minute)) != nil {
+			t.Errorf("with an end at %s, it is not remembered for a minute", expiry)
+		}
+	}
+	later := someone("home", "acme")
+	later.Expiry, later.Remember = dawn.Add(time.Minute), dawn.Add(time.Hour)
+	c.Add(keyOf("home", "later"), later, 1)
+	if c.Get(keyOf("home", "later"), dawn.Add(time.Minute)) != nil {
+		t.Error("found at its expiry, since it may be remembered for longer")
+	}
 	if c.Get(keyOf("home", "endless"), dawn.Add(1000*time.Hour)) == nil {
 		t.Error("an identity without expiry has expired")
 	}

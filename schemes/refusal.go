@@ -19,15 +19,16 @@ const (
 	EndedCredential Reason = "ended_credential" // expired, rotated or revoked
 	Disabled        Reason = "disabled"         // whose recipient is disabled
 	NoCredential    Reason = "no_credential"
-	Missing         Reason = "missing"         // there is no such thing, for this caller
-	Forbidden       Reason = "forbidden"       // known, and not allowed
-	Conflict        Reason = "conflict"        // the state does not allow it now
-	EarlyData       Reason = "early_data"      // one-time action in TLS early data: 425
-	WrongAddress    Reason = "wrong_address"   // the credential may not be used from there: 403
-	Limited         Reason = "limited"         // more calls than the subject may make: 429
-	StoreFailed     Reason = "store_failed"    // 503
-	UpstreamFailed  Reason = "upstream_failed" // 502, 503 or 504
-	Internal        Reason = "internal"        // 500
+	Missing         Reason = "missing"          // there is no such thing, for this caller
+	Forbidden       Reason = "forbidden"        // known, and not allowed
+	Conflict        Reason = "conflict"         // the state does not allow it now
+	EarlyData       Reason = "early_data"       // one-time action in TLS early data: 425
+	WrongAddress    Reason = "wrong_address"    // the credential may not be used from there: 403
+	Limited         Reason = "limited"          // more calls than the subject may make: 429
+	StoreFailed     Reason = "store_failed"     // 503
+	KeysUnavailable Reason = "keys_unavailable" // a foreign issuer's: 503
+	UpstreamFailed  Reason = "upstream_failed"  // 502, 503 or 504
+	Internal        Reason = "internal"         // 500
 )
 
 // Refusal is an answer that is not what the caller wanted. As an error it goes
@@ -77,6 +78,14 @@ func Unavailable(cause error) *Refusal {
 		Status: http.StatusServiceUnavailable, Reason: StoreFailed, Cause: cause, RetryAfter: time.Second,
 		Public: "The gateway cannot check credentials at the moment. Try again shortly.",
 	}
+}
+
+// WithoutKeys is the refusal of a token of a foreign issuer whose keys are not there yet,
+// or too old. The issuer's fetches are logged where they fail, not each call.
+func WithoutKeys(cause error) *Refusal {
+	refusal := Unavailable(cause)
+	refusal.Reason = KeysUnavailable
+	return refusal
 }
 
 // MethodNotAllowed is the refusal of a method by one of a scheme's own endpoints.

@@ -1,7 +1,10 @@
 package schemes
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
 )
@@ -24,4 +27,40 @@ func (s RuleSet) Policy(own []policies.Rule, base string) (*policies.Policy, err
 		return nil, fmt.Errorf("rules: %w", err)
 	}
 	return policy, nil
+}
+
+// Compile is Policy with the routes of the set. mistake says what is wrong with a rule of
+// the site's own that only the scheme knows; empty: nothing.
+func (s RuleSet) Compile(own []policies.Rule, base string, mistake func(*policies.Rule) string) (*policies.Policy, Routes, error) {
+	policy, err := s.Policy(own, base)
+	if err != nil || own == nil {
+		return policy, Routes{table: policy, decides: true}, err
+	}
+	var faults []error
+	for i := range own {
+		if text := mistake(&own[i]); text != "" {
+			faults = append(faults, &policies.Fault{Source: own[i].Source, Line: own[i].Line, Text: text})
+		}
+	}
+	if len(faults) > 0 {
+		return nil, Routes{}, fmt.Errorf("rules: %w", errors.Join(faults...))
+	}
+	table, err := s.Policy(nil, base)
+	return policy, Routes{table: table}, err
+}
+
+// Literals returns the segments with which a pattern begins, up to the first parameter,
+// decoded and with base in the place of {base}, and whether they are all of it.
+func Literals(pattern, base string) (segments []string, whole bool) {
+	if below, ok := strings.CutPrefix(pattern, "{base}"); ok {
+		pattern = strings.TrimSuffix(base, "/") + below
+	}
+	for part := range strings.SplitSeq(strings.TrimPrefix(pattern, "/"), "/") {
+		text, err := url.PathUnescape(part)
+		if err != nil || strings.HasPrefix(part, "{") {
+			return segments, false
+		}
+		segments = append(segments, text)
+	}
+	return segments, true
 }

@@ -46,6 +46,7 @@ func TestRefusalsSayNothingOfTheirCause(t *testing.T) {
 		status  int
 	}{
 		{Unavailable(cause), http.StatusServiceUnavailable},
+		{WithoutKeys(cause), http.StatusServiceUnavailable},
 		{MethodNotAllowed("GET, HEAD"), http.StatusMethodNotAllowed},
 		{TooEarly(), http.StatusTooEarly},
 	} {

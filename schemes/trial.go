@@ -3,6 +3,7 @@ package schemes
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
 )
@@ -18,8 +19,12 @@ type Trial struct {
 	Open []string
 }
 
-// LeaveOpen notes what only a real call could tell.
-func (t *Trial) LeaveOpen(what string) { t.Open = append(t.Open, what) }
+// LeaveOpen notes what only a real call could tell. What was noted is not noted again.
+func (t *Trial) LeaveOpen(what string) {
+	if !slices.Contains(t.Open, what) {
+		t.Open = append(t.Open, what)
+	}
+}
 
 // OnTrial tells whether the call is only explained.
 func (c *Call) OnTrial() bool { return c.Trial != nil }

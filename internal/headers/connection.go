@@ -34,6 +34,42 @@ func cleanUpgrade(h http.Header) bool {
 	return false
 }
 
+// settings is the header, and the option of Connection, of an upgrade to HTTP/2 (RFC 7540
+// section 3.2.1).
+const settings = "http2-settings"
+
+// DropTunnels removes from h every upgrade but the one to websocket, with what belongs to
+// it, and nothing else: it is for requests that go on unchecked, behind which the client
+// would speak to the server past the gate.
+func DropTunnels(h http.Header) {
+	for key := range h {
+		f := fold(key)
+		if string(f.bytes()) == settings {
+			delete(h, key) // not Del, which deletes the canonical key
+		}
+	}
+	upgrade := cleanUpgrade(h)
+	var kept []string
+	dropped := false
+	for _, line := range h["Connection"] {
+		for option := range strings.SplitSeq(line, ",") {
+			option = trim(option)
+			if strings.EqualFold(option, settings) || strings.EqualFold(option, connectionTokens[upgradeToken]) && !upgrade {
+				dropped = true
+				continue
+			}
+			kept = append(kept, option)
+		}
+	}
+	switch {
+	case !dropped:
+	case kept == nil:
+		delete(h, "Connection")
+	default:
+		h["Connection"] = []string{strings.Join(kept, ", ")}
+	}
+}
+
 // cleanConnection rebuilds Connection if it says more than it may, in several
 // lines, any case and with empty elements (RFC 9110, sections 5.6.1 and 7.6.1).
 func cleanConnection(h http.Header, upgrade bool) {

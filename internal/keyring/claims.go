@@ -27,6 +27,12 @@ func (c Claims) IssuedAt() time.Time { return c.issuedAt }
 // ExpiresAt returns the exp claim, without the leeway that Verify grants.
 func (c Claims) ExpiresAt() time.Time { return c.expires }
 
+// Has tells whether there is a claim, whatever it says.
+func (c Claims) Has(name string) bool {
+	_, ok := c.raw[name]
+	return ok
+}
+
 // String returns a claim that is a text, and whether it is one.
 func (c Claims) String(name string) (string, bool) {
 	s, ok := c.raw[name].(string)
@@ -101,17 +107,28 @@ func plain(value any) any {
 
 // IsNamed tells whether an iss claim has the issuer's name.
 func (i *Issuer) IsNamed(iss string) bool {
-	return iss == i.cfg.Issuer || i.cfg.FoldIssuer && foldASCII(iss) == foldASCII(i.cfg.Issuer)
+	return iss == i.cfg.Issuer || i.cfg.FoldIssuer && SameName(iss, i.cfg.Issuer)
 }
 
-// foldASCII makes capitals small. Other letters stay: the Kelvin sign is no k here.
-func foldASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
+// SameName tells whether two texts are the same but for the case of the letters A to Z.
+// Other letters have none: the Kelvin sign is no k here, as it is to strings.EqualFold.
+func SameName(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if small(a[i]) != small(b[i]) {
+			return false
 		}
-		return r
-	}, s)
+	}
+	return true
+}
+
+func small(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // checkClaims checks the claims of a token whose signature is right, all but aud.

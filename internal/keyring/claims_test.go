@@ -24,8 +24,34 @@ func TestClaims(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, s, ok)
 		}
 	}
+	if !c.Has("n") || c.Has("none") || c.Has("Azp") {
+		t.Error("which claims there are")
+	}
 	if !c.ExpiresAt().Equal(epoch.Add(time.Hour)) || !c.IssuedAt().Equal(epoch) {
 		t.Errorf("times %v, %v", c.IssuedAt(), c.ExpiresAt())
+	}
+}
+
+func TestNamesAreTheSameInCaseOfASCIIOnly(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{
+		{"", "", true},
+		{"a-Z[@`{é", "A-z[@`{é", true},
+		{"cos.example.com", "COS.EXAMPLE.COM", true},
+		{"cos.example.com", "cos.example.com.", false},
+		{"a", "b", false},
+		{"@", "`", false},
+		{"[", "{", false},
+		{"é", "É", false},
+		{"\u212a", "k", false}, // the Kelvin sign
+		{"\u017f", "s", false}, // the long s
+		{"\xcb", "\xeb", false},
+	} {
+		if SameName(test.a, test.b) != test.want || SameName(test.b, test.a) != test.want {
+			t.Errorf("%q and %q", test.a, test.b)
+		}
 	}
 }
 

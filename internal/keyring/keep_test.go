@@ -261,10 +261,10 @@ func TestRestoreBesideRun(t *testing.T) {
 	all.Go(func() { i.Run(ctx) })
 	for range 4 {
 		all.Go(func() {
-			if err := i.Restore(ctx); err != nil {
+			if err := i.Restore(t.Context()); err != nil {
 				t.Error(err)
 			}
-			if _, err := i.VerifyAnyAudience(ctx, byEC.byAAA(t, nil)); err != nil {
+			if _, err := i.VerifyAnyAudience(t.Context(), byEC.byAAA(t, nil)); err != nil {
 				t.Error(err)
 			}
 			i.Fingerprint()

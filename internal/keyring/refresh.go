@@ -73,8 +73,14 @@ func (i *Issuer) replace(keys []publicKey, fetched time.Time) *keySet {
 		return set // of a fetch that ended after stop
 	}
 	i.keys.Store(set)
+	if old.sameKeys(set) {
+		return set
+	}
+	if old != nil {
+		i.cfg.Logger.Info("the keys of an issuer have changed", "issuer", i.cfg.Issuer, "keys", len(set.keys))
+	}
 	// After the keys, and so it is in stop: see Pool.Generation.
-	if i.changed != nil && !old.sameKeys(set) {
+	if i.changed != nil {
 		i.changed()
 	}
 	return set

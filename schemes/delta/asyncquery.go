@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -31,14 +30,15 @@ const (
 // recipient knows of it: the server behind tells nobody's queries apart. Only a
 // client that says it can wait is answered so; a poll may lead on to another query.
 func (s *Scheme) learnQuery(call *schemes.Call) schemes.Learn {
-	switch rule := call.Decision.Rule; {
-	case rule == nil || call.Identity == nil:
+	route := s.routeOf(call, call.Decision)
+	switch {
+	case call.Identity == nil:
 		return nil
-	case rule.Pattern == patternPoll:
-	case rule.Pattern != patternQuery && rule.Pattern != patternChanges, !wantsAsync(call.Request.Header):
+	case route.Pattern == patternPoll:
+	case route.Pattern != patternQuery && route.Pattern != patternChanges, !wantsAsync(call.Request.Header):
 		return nil
 	}
-	polled, _ := call.Decision.Param("query")
+	polled := route.Param("query")
 	return func(ctx context.Context, firstLine []byte) error {
 		id := queryOf(firstLine)
 		if id == "" || id == polled {
@@ -52,7 +52,7 @@ func (s *Scheme) learnQuery(call *schemes.Call) schemes.Learn {
 				return schemes.TooMany(retryAfter)
 			}
 			lease.Release()
-			err = backend.Store.BindQuery(ctx, s.config.Realm, call.Identity.Subject, tableOf(&call.Decision), id, queryLifetime)
+			err = backend.Store.BindQuery(ctx, s.config.Realm, call.Identity.Subject, tableOf(route), id, queryLifetime)
 		}
 		if err != nil {
 			return schemes.Unavailable(err)
@@ -90,7 +90,7 @@ func wantsAsync(h http.Header) bool {
 }
 
 // mayPoll tells whether the caller started the query that it polls, on this table.
-func (s *Scheme) mayPoll(call *schemes.Call, decision *policies.Decision) *schemes.Refusal {
+func (s *Scheme) mayPoll(call *schemes.Call, route schemes.Route) *schemes.Refusal {
 	if call.Offline() {
 		call.Trial.LeaveOpen("whether the caller started the query that it polls")
 		return nil
@@ -100,8 +100,7 @@ func (s *Scheme) mayPoll(call *schemes.Call, decision *policies.Decision) *schem
 	if err != nil {
 		return schemes.Unavailable(err)
 	}
-	id, _ := decision.Param("query")
-	bound, err := backend.Store.QueryBound(ctx, s.config.Realm, call.Identity.Subject, tableOf(decision), id)
+	bound, err := backend.Store.QueryBound(ctx, s.config.Realm, call.Identity.Subject, tableOf(route), route.Param("query"))
 	switch {
 	case err != nil:
 		return schemes.Unavailable(err)
@@ -112,15 +111,15 @@ func (s *Scheme) mayPoll(call *schemes.Call, decision *policies.Decision) *schem
 }
 
 // tableOf names the table of a call, folded.
-func tableOf(decision *policies.Decision) string {
-	return tokenstore.FoldName(strings.Join(objectOf(decision, "share", "schema", "table"), "/"))
+func tableOf(route schemes.Route) string {
+	return tokenstore.FoldName(strings.Join(objectOf(route, "share", "schema", "table"), "/"))
 }
 
-// objectOf is the values of parameters of a rule.
-func objectOf(decision *policies.Decision, parameters ...string) []string {
+// objectOf is the values of parameters of a route.
+func objectOf(route schemes.Route, parameters ...string) []string {
 	object := make([]string, len(parameters))
 	for i, name := range parameters {
-		object[i], _ = decision.Param(name)
+		object[i] = route.Param(name)
 	}
 	return object
 }

@@ -14,6 +14,9 @@
 //	   │ replaced, expired,   │ expired, revoked                    expired, revoked
 //	   └────────> over        └────────────> ended
 //
+// Which endpoint of the protocol a path is comes from rules.txt, read as a table of routes,
+// also where the site has rules of its own: those say only who may.
+//
 // The files, by what a request is for:
 //
 //	config.go          what a site says of itself

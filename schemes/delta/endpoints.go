@@ -35,6 +35,13 @@ func (e *ownEndpoint) holds(path string) bool {
 	return path == e.path || e.area == publicActivation && within(path, e.path)
 }
 
+// isServed tells whether all calls of a path are for the scheme's own endpoints; if it is
+// not the whole path, those of all that it goes on to.
+func isServed(own []ownEndpoint, path string, whole bool) bool {
+	return whole && slices.ContainsFunc(own, func(e ownEndpoint) bool { return path == e.path && e.area != publicActivation }) ||
+		within(path, retrievalPath) && path != retrievalPath || within(path, linkInfoPath) && path != linkInfoPath
+}
+
 // Endpoints returns what the scheme serves itself, as methods and paths, in which
 // {activation_url} stands for one segment or more.
 func (s *Scheme) Endpoints() []string {

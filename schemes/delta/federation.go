@@ -38,6 +38,8 @@ func (s *Scheme) identifyFederated(ctx context.Context, backend *schemes.Backend
 	switch {
 	case errors.Is(err, keyring.ErrInvalidToken):
 		return nil, true, unknownToken(err)
+	case errors.Is(err, keyring.ErrUnavailable):
+		return nil, true, schemes.WithoutKeys(err)
 	case err != nil:
 		return nil, true, schemes.Unavailable(err)
 	case !known:
@@ -58,11 +60,9 @@ func (s *Scheme) identifyFederated(ctx context.Context, backend *schemes.Backend
 		return nil, true, schemes.Unavailable(err)
 	}
 	identity.Accessor = holder.Policy.ID
-	identity.Expiry = claims.ExpiresAt()
-	for _, end := range []time.Time{verified.KeysUntil, holder.Recipient.NotAfter} {
-		if !end.IsZero() && end.Before(identity.Expiry) {
-			identity.Expiry = end
-		}
+	identity.Expiry, identity.Remember = claims.ExpiresAt(), verified.KeysUntil
+	if end := holder.Recipient.NotAfter; !end.IsZero() && end.Before(identity.Expiry) {
+		identity.Expiry = end
 	}
 	if !verified.KeysUntil.IsZero() {
 		backend.Identities.Add(key, identity, holder.Revision)

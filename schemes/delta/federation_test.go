@@ -163,8 +163,8 @@ func TestFederatedTokenIsRemembered(t *testing.T) {
 	}
 	// Nothing is remembered beyond the keys: they are used for a day at most.
 	long := p.token(t, map[string]any{"exp": noon.Add(48 * time.Hour).Unix()})
-	if id := s.data(long, "GET", "/shares").call.Identity; !id.Expiry.Equal(noon.Add(24 * time.Hour)) {
-		t.Errorf("remembered until %v", id.Expiry)
+	if id := s.data(long, "GET", "/shares").call.Identity; !id.Remember.Equal(noon.Add(24*time.Hour)) || !id.Expiry.Equal(noon.Add(48*time.Hour)) {
+		t.Errorf("remembered until %v, ends %v", id.Remember, id.Expiry)
 	}
 }
 
@@ -200,10 +200,17 @@ func TestProviderThatCannotBeReachedNeverOpens(t *testing.T) {
 	a := s.data(p.token(t, nil), "GET", "/shares")
 	a.wantError(t, http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE")
 	a.wantHeaders(t, "Retry-After", "1")
+	if a.refusal.Reason != schemes.KeysUnavailable {
+		t.Errorf("missing keys are noted as %s", a.refusal.Reason)
+	}
 	p.refresh()
 	s.data(p.token(t, nil), "GET", "/shares").wantStatus(t, http.StatusOK)
 	s.broken.Store(true)
-	s.data(p.token(t, nil), "GET", "/shares").wantError(t, http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE")
+	a = s.data(p.token(t, nil), "GET", "/shares")
+	a.wantError(t, http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE")
+	if a.refusal.Reason != schemes.StoreFailed {
+		t.Errorf("a broken store is noted as %s", a.refusal.Reason)
+	}
 }
 
 // A realm's policies are no other realm's.

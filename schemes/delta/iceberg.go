@@ -28,7 +28,7 @@ func mayConfigure(call *schemes.Call) *schemes.Refusal {
 		return missing()
 	case len(warehouses) == 0 || warehouses[0] == "":
 		return nil
-	case !call.Identity.Grants.Allows(privilegeList+"-iceberg", warehouses[0]):
+	case call.Identity.Grants == nil || !call.Identity.Grants.Allows(privilegeList+"-iceberg", warehouses[0]):
 		return missing()
 	}
 	return nil

@@ -117,7 +117,7 @@ func (s *Scheme) recipientOfClaim(ctx context.Context, store *tokenstore.Store, 
 func (s *Scheme) verifyJWT(ctx context.Context, issuer Verifier, token string) (recipient string, roles []string, err error) {
 	claims, err := issuer.Verify(ctx, token)
 	if errors.Is(err, keyring.ErrUnavailable) {
-		return "", nil, schemes.Unavailable(err)
+		return "", nil, schemes.WithoutKeys(err)
 	}
 	if err != nil {
 		return "", nil, unknownManager(err)

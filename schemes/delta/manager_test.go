@@ -236,6 +236,9 @@ func TestIssuerThatCannotTellNeverOpens(t *testing.T) {
 	if strings.Contains(detail, "192.0.2.7") {
 		t.Errorf("internals are told: %s", detail)
 	}
+	if a.refusal.Reason != schemes.KeysUnavailable {
+		t.Errorf("it is noted as %s", a.refusal.Reason)
+	}
 	s.api(key, "GET", "").wantStatus(t, http.StatusOK) // keys are ours
 }
 

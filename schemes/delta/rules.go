@@ -2,6 +2,8 @@ package delta
 
 import (
 	_ "embed"
+	"fmt"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
@@ -21,7 +23,28 @@ func ShippedRules(name string) (text string, ok bool) {
 	return defaultRules, true
 }
 
-// compile makes a policy of the site's rules.
-func (c *Config) compile() (*policies.Policy, error) {
-	return schemes.RuleSet{Name: Name, Text: defaultRules}.Policy(c.Rules, c.Endpoint)
+// compile makes a policy of the site's rules, and the table of routes.
+func (c *Config) compile() (*policies.Policy, schemes.Routes, error) {
+	return schemes.RuleSet{Name: Name, Text: defaultRules}.Compile(c.Rules, c.Endpoint, c.mistake)
+}
+
+// mistake is what is wrong with a rule of the site's own: it could never allow or decide
+// anything.
+func (c *Config) mistake(rule *policies.Rule) string {
+	if privilege := rule.Who.Privilege; rule.Who.Class == policies.Grant && !isRulePrivilege(privilege) {
+		return fmt.Sprintf("there is no privilege %q; write one of %s, or %s, or %[3]s-NAME for one of them",
+			privilege, strings.Join(privilegeNames[:], ", "), privilegeList)
+	}
+	segments, whole := schemes.Literals(rule.Pattern, c.Endpoint)
+	if path := "/" + strings.Join(segments, "/"); isServed(ownEndpoints(c), path, whole) {
+		return path + " is served by the gateway itself, which asks no rules there; leave it out"
+	}
+	return ""
+}
+
+// isRulePrivilege tells whether rules can ask for a privilege: one of grants, or the right
+// to list.
+func isRulePrivilege(name string) bool {
+	listed, lists := strings.CutPrefix(name, privilegeList+"-")
+	return name == privilegeList || privilegeNamed(name) != 0 || lists && privilegeNamed(listed) != 0
 }

@@ -18,6 +18,7 @@ const Name = "delta"
 type Scheme struct {
 	config Config
 	policy *policies.Policy
+	routes schemes.Routes
 	open   schemes.Opener
 	paths  canonpath.Options
 	own    []ownEndpoint
@@ -31,12 +32,12 @@ func New(config Config, open schemes.Opener) (*Scheme, error) {
 	if err := config.Check(); err != nil {
 		return nil, err
 	}
-	policy, err := config.compile()
+	policy, routes, err := config.compile()
 	if err != nil {
 		return nil, err
 	}
 	paths := canonpath.Options{FoldAfter: append([]string{config.Endpoint}, FoldedPaths...)}
-	return &Scheme{config: config, policy: policy, open: open, paths: paths, own: ownEndpoints(&config)}, nil
+	return &Scheme{config: config, policy: policy, routes: routes, open: open, paths: paths, own: ownEndpoints(&config)}, nil
 }
 
 // Name implements schemes.Scheme.
@@ -141,26 +142,46 @@ func (s *Scheme) ask(call *schemes.Call) policies.Decision {
 	return s.policy.Decide(call.Request.Method, call.Path.Segments(), call.Path.TrailingSlash(), call.PolicySubject())
 }
 
+// routeOf is the route of a call, of which the rules said decided.
+func (s *Scheme) routeOf(call *schemes.Call, decided policies.Decision) schemes.Route {
+	if route, ok := s.routes.Decided(decided); ok {
+		return route
+	}
+	return s.routes.Of(call.Request.Method, call.Path.Segments(), call.Path.TrailingSlash())
+}
+
 // Decide implements schemes.Scheme.
 func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
 	decision := s.ask(call)
-	if decision.Rule == nil {
-		return decision
+	route := s.routeOf(call, decision)
+	call.Action, call.Denial = actions[route.Pattern], nil
+	if decision.Allow && !route.Exact {
+		call.Action = "" // the server behind knows what that does
 	}
-	call.Action = actions[decision.Rule.Pattern]
-	if call.Denial = s.furtherDenial(call, &decision); call.Denial != nil {
-		decision.Allow, decision.Reason = false, policies.GrantMissing
+	switch {
+	case !decision.Allow:
+	case call.Identity == nil && s.needsRecipient(call, route):
+		decision.Allow, decision.Reason = false, policies.NotAuthenticated
+	default:
+		if call.Denial = s.furtherDenial(call, route); call.Denial != nil {
+			decision.Allow, decision.Reason = false, policies.GrantMissing
+		}
 	}
 	return decision
 }
 
+// needsRecipient tells whether what is done with a call depends on who calls, so that not
+// even rules of the operator can leave it to anybody.
+func (s *Scheme) needsRecipient(call *schemes.Call, route schemes.Route) bool {
+	return route.Pattern == patternPoll || route.Pattern == patternIcebergConfig || s.listingOf(call, nobodysGrants) != nil
+}
+
 // furtherDenial is why a call is denied by what no rule can say.
-func (s *Scheme) furtherDenial(call *schemes.Call, decision *policies.Decision) *schemes.Refusal {
-	switch {
-	case !decision.Allow:
-	case decision.Rule.Pattern == patternPoll:
-		return s.mayPoll(call, decision)
-	case decision.Rule.Pattern == patternIcebergConfig:
+func (s *Scheme) furtherDenial(call *schemes.Call, route schemes.Route) *schemes.Refusal {
+	switch route.Pattern {
+	case patternPoll:
+		return s.mayPoll(call, route)
+	case patternIcebergConfig:
 		return mayConfigure(call)
 	}
 	return nil
@@ -213,7 +234,7 @@ func (s *Scheme) Denied(call *schemes.Call) *schemes.Refusal {
 			Public: "Send the bearer token of your credential file as Authorization: Bearer.",
 		}
 	case decision.Reason != policies.GrantMissing, privilegeNamed(decision.Rule.Who.Privilege)&ofTables == 0, call.Identity.Grants == nil:
-	case call.Identity.Grants.Allows(discover.String(), objectOf(decision, "share", "schema", "table")...):
+	case call.Identity.Grants.Allows(discover.String(), objectOf(s.routeOf(call, *decision), "share", "schema", "table")...):
 		return &schemes.Refusal{
 			Status: http.StatusForbidden, Reason: schemes.Forbidden,
 			Public: "You may see this table, but not with the privilege " + decision.Rule.Who.Privilege + ". Ask the data provider for it.",
@@ -255,18 +276,31 @@ func (s *Scheme) Answer(_ *schemes.Call, status int, _ http.Header) *schemes.Ref
 
 // Compose implements schemes.Scheme: listings are filtered, all else streams.
 func (s *Scheme) Compose(call *schemes.Call) schemes.Compose {
-	below, ok := call.Path.Cut(s.config.Endpoint)
-	if !ok || call.Identity == nil {
+	if call.Identity == nil {
 		return nil
 	}
 	grants, ok := call.Identity.Grants.(*grantSet)
 	if !ok {
-		return nil
+		grants = nobodysGrants
 	}
-	if l := listingFor(below.Segments(), grants); l != nil {
+	if l := s.listingOf(call, grants); l != nil {
+		below, _ := call.Path.Cut(s.config.Endpoint)
 		return s.list(call, l, below.Segments())
 	}
 	return nil
+}
+
+// nobodysGrants are those of who was granted nothing.
+var nobodysGrants = newGrantSet(nil)
+
+// listingOf is the listing that a call is for, as a holder of grants sees it; nil if it is
+// for none.
+func (s *Scheme) listingOf(call *schemes.Call, grants *grantSet) *listing {
+	below, ok := call.Path.Cut(s.config.Endpoint)
+	if !ok {
+		return nil
+	}
+	return listingFor(below.Segments(), grants)
 }
 
 // Learn implements schemes.Scheme: the ids of asynchronous queries.

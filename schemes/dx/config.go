@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
+	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -80,7 +81,8 @@ type Keycloak struct {
 	JWKS string
 	// Audience that a token must be for.
 	Audience string
-	// Clients that may call, at least one: a client's id, or the user of its service account.
+	// Clients that may call, at least one: a client's id, for its service account, or a
+	// user by its sub.
 	Clients []string
 }
 
@@ -102,7 +104,7 @@ func (c *Config) Check() error {
 	if !isName(c.Audience) {
 		fail("audience", "missing, or no name; write the host by which this server is registered, such as apd.example.com")
 	}
-	if strings.EqualFold(c.Issuer, c.Audience) && c.Issuer != "" {
+	if keyring.SameName(c.Issuer, c.Audience) && c.Issuer != "" {
 		fail("audience", "is the issuer; write the host by which this server is registered")
 	}
 	if c.BasePath != "" {
@@ -156,7 +158,7 @@ func (k *Keycloak) check(issuer string, fail func(option, format string, args ..
 	switch {
 	case k.Issuer == "":
 		fail("keycloak", "missing; write the URL of the realm, such as https://keycloak.example.com/realms/example")
-	case strings.EqualFold(k.Issuer, issuer):
+	case keyring.SameName(k.Issuer, issuer):
 		fail("keycloak", "is the issuer of identity tokens too; whose keys verify a token must be clear by its issuer")
 	}
 	if !isName(k.Audience) {

@@ -52,7 +52,7 @@ func TestConfigurationsThatCannotWorkNameTheirOption(t *testing.T) {
 		"Keycloak's empty client":  {withKeycloak(func(k *Keycloak) { k.Clients = []string{""} }), "keycloak clients"},
 		"rules that cross": {func(c *Config) {
 			c.Rules, _ = policies.Parse("own", "allow GET /{a}/x public\nallow GET /y/{b} public")
-		}, "own:"},
+		}, "rules: own:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := goodConfig(file)

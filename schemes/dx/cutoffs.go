@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/keyring"
@@ -75,20 +74,21 @@ func (s *Scheme) cutOffOf(ctx context.Context, b *schemes.Backend, id string) (t
 // clock may run ahead, so far as its tokens are taken, it ends those of the next 30 seconds
 // too. The error is tokenstore.ErrInvalid for what is no user.
 func (s *Scheme) RevokeUser(ctx context.Context, user, delegator, actor string) (tokenstore.CutOff, error) {
-	user, delegator = strings.ToLower(user), strings.ToLower(delegator)
-	if !isUser(user) || delegator != "" && !isUser(delegator) {
+	user, isUser := userOf(user)
+	actsFor, isDelegator := userOf(delegator)
+	if !isUser || delegator != "" && !isDelegator {
 		return tokenstore.CutOff{}, fmt.Errorf("%w: a user's id is what tokens have as sub or did, such as 6c796c29-fa9e-4678-9c0b-e48956f22bcc", tokenstore.ErrInvalid)
 	}
 	b, err := s.open(ctx)
 	if err != nil {
 		return tokenstore.CutOff{}, err
 	}
-	return b.Store.CutOff(ctx, s.config.Realm, user, delegator, b.Store.Now().Add(keyring.DefaultLeeway), actor)
+	return b.Store.CutOff(ctx, s.config.Realm, user, actsFor, b.Store.Now().Add(keyring.DefaultLeeway), actor)
 }
 
 // IsIssuer tells whether an id is that of AAA itself, whose own tokens can be revoked as a
 // user's can.
-func (s *Scheme) IsIssuer(id string) bool { return strings.EqualFold(id, s.config.Issuer) }
+func (s *Scheme) IsIssuer(id string) bool { return keyring.SameName(id, s.config.Issuer) }
 
 // RevokedUsers returns up to limit cut-offs of the site's realm by their users, after the
 // given one; next is empty at the end.

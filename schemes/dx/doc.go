@@ -5,8 +5,8 @@
 // the revocation that those servers lack.
 //
 // Its one invariant: a token that was cut off is refused at the next call, whoever holds
-// it: as the user's own or as that of one who acts for the user; and what a token says of
-// itself chooses neither its keys nor its algorithm.
+// it: as the user's own or as that of one who acts for the user. A token says which of the
+// configured issuers it is of, and nothing else about how it is checked.
 //
 // The server behind reads tokens again, so they reach it as they came. Who reaches it
 // without the gateway has the tokens' whole life.
@@ -15,6 +15,8 @@
 //
 //	config.go      what a site says of itself
 //	rules.go       who may call what: the sets in rules/, or the site's own
+//	vain.go        rules that nobody meets
+//	unsigned.go    webhooks that nobody checks
 //	scheme.go      the way of a call
 //	credential.go  where the token is, and whether it is looked at
 //	identify.go    whose it is: AAA's own, or a user's identity token
@@ -24,6 +26,7 @@
 //	cutoffs.go     whose tokens are over
 //	revocation.go  what AAA calls when a user's are
 //	webhook.go     what the payment provider signs
+//	memory.go      how much of it is held at a time
 //	unsigned.go    and what anybody can send, where nobody checks that
 //	fault.go       why a credential is refused, as codes
 //	errors.go      the wire format of refusals

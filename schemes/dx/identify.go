@@ -41,7 +41,7 @@ func (s *Scheme) Identify(ctx context.Context, call *schemes.Call) (*schemes.Ide
 		if id, err = s.verify(ctx, text); err != nil {
 			return nil, err
 		}
-		if !call.OnTrial() {
+		if !call.OnTrial() && !id.Remember.IsZero() {
 			b.Identities.Add(key, id, anyRevision)
 		}
 	}
@@ -67,7 +67,7 @@ func (s *Scheme) verify(ctx context.Context, text string) (*schemes.Identity, er
 	}
 	var id *schemes.Identity
 	switch {
-	case strings.EqualFold(issuer, s.config.Issuer):
+	case s.keys.aaa.IsNamed(issuer):
 		id, err = s.verifyAAA(ctx, text)
 	case s.config.Keycloak != nil && issuer == s.config.Keycloak.Issuer:
 		id, err = s.verifyKeycloak(ctx, text)
@@ -92,8 +92,8 @@ func (s *Scheme) verifyAAA(ctx context.Context, text string) (*schemes.Identity,
 	if audience == "" {
 		return nil, faultNoAudience
 	}
-	if strings.EqualFold(claims.Subject(), s.config.Issuer) {
-		if !strings.EqualFold(audience, s.config.Audience) {
+	if keyring.SameName(claims.Subject(), s.config.Issuer) {
+		if !keyring.SameName(audience, s.config.Audience) {
 			return nil, faultAudience
 		}
 		id.Kind, id.Subject = kindAAAServer, strings.ToLower(claims.Subject())
@@ -129,16 +129,16 @@ func (s *Scheme) checkItem(claims keyring.Claims, audience string) error {
 	switch {
 	case !found:
 		return faultItem
-	case !strings.EqualFold(kind, "rs"):
+	case !keyring.SameName(kind, "rs"):
 		return faultNoIdentity
-	case !strings.EqualFold(name, audience):
+	case !keyring.SameName(name, audience):
 		return faultItem
 	}
 	if len(s.config.Servers) == 0 {
 		return nil
 	}
 	for _, server := range s.config.Servers {
-		if strings.EqualFold(server, audience) {
+		if keyring.SameName(server, audience) {
 			return nil
 		}
 	}
@@ -147,18 +147,16 @@ func (s *Scheme) checkItem(claims keyring.Claims, audience string) error {
 
 // identity is what all identities have in common.
 func (s *Scheme) identity(issuer *keyring.Issuer, claims keyring.Claims) *schemes.Identity {
-	// As long as the token is good, and while what verified it may be used.
-	expiry := claims.ExpiresAt().Add(keyring.DefaultLeeway)
-	if until := issuer.KeysUntil(); !until.IsZero() && until.Before(expiry) {
-		expiry = until
+	return &schemes.Identity{
+		Scheme: Name, Realm: s.config.Realm, Claims: claims.Map(),
+		Expiry: claims.ExpiresAt().Add(keyring.DefaultLeeway), Remember: issuer.KeysUntil(),
 	}
-	return &schemes.Identity{Scheme: Name, Realm: s.config.Realm, Expiry: expiry, Claims: claims.Map()}
 }
 
 // refusalOf is the refusal of a token, by what verifying it said.
 func refusalOf(err error) *schemes.Refusal {
 	if errors.Is(err, keyring.ErrUnavailable) {
-		return schemes.Unavailable(err)
+		return schemes.WithoutKeys(err)
 	}
 	if f := fault(""); errors.As(err, &f) {
 		return notAuthorized(f)

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 func TestIdentityTokensSayWhoActs(t *testing.T) {
@@ -321,8 +323,45 @@ func TestIdentifyOfflineNeedsNoStore(t *testing.T) {
 	s.with(func(c *Config) { c.Keys = KeySource{JWKS: "https://127.0.0.1:1/keys"} })
 	call.Credential = schemes.NewCredential(identityToken().signed())
 	_, err := s.IdentifyOffline(call)
-	if refusal, ok := err.(*schemes.Refusal); !ok || refusal.Status != http.StatusServiceUnavailable {
+	if refusal, ok := err.(*schemes.Refusal); !ok || refusal.Status != http.StatusServiceUnavailable || refusal.Reason != schemes.KeysUnavailable {
 		t.Errorf("without a key: %v", err)
+	}
+}
+
+// In lower case the Kelvin sign is a k, and the long s folds to an s: neither is one here.
+func TestLettersThatFoldToASCIIAreOthers(t *testing.T) {
+	const kelvin, longS = "\u212a", "\u017f"
+	s := newSite(t, func(c *Config) { c.Servers = []string{server} })
+	for name, tc := range map[string]struct {
+		token object
+		code  fault
+	}{
+		"sub":              {identityToken("sub", "al"+kelvin+"ice"), faultSubject},
+		"did":              {delegateToken("did", kelvin+"eith"), faultNoDelegator},
+		"role":             {identityToken("role", "con"+longS+"umer"), faultRole},
+		"role of another":  {delegateToken("drl", "con"+longS+"umer"), faultRole},
+		"iss":              {identityToken("iss", "co"+longS+".example.com"), faultIssuer},
+		"aud":              {identityToken("aud", "r"+longS+".example.com"), faultItem},
+		"aud and iid":      {identityToken("aud", "r"+longS+".example.com", "iid", "rs:r"+longS+".example.com"), faultAudience},
+		"iid":              {identityToken("iid", "rs:r"+longS+".example.com"), faultItem},
+		"kind of the item": {identityToken("iid", "r"+longS+":"+server), faultNoIdentity},
+		"sub like iss":     {serverToken("sub", "co"+longS+".example.com"), faultNoIdentity},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.get(tc.token.signed()).wants(t, http.StatusUnauthorized, string(tc.code))
+		})
+	}
+	for _, user := range []string{"al" + kelvin + "ice", kelvin} {
+		if _, err := s.RevokeUser(t.Context(), user, "", "test"); !errors.Is(err, tokenstore.ErrInvalid) {
+			t.Errorf("revoked %q: %v", user, err)
+		}
+		if _, err := s.RevokeUser(t.Context(), alice, user, "test"); !errors.Is(err, tokenstore.ErrInvalid) {
+			t.Errorf("revoked for %q: %v", user, err)
+		}
+		s.revoke(serverToken().signed(), `{"sub":"`+user+`"}`).wants(t, http.StatusBadRequest, "invalid_payload")
+	}
+	if s.IsIssuer("co"+longS+".example.com") || !s.IsIssuer("COS.example.com") {
+		t.Error("who is the issuer")
 	}
 }
 

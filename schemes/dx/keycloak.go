@@ -1,9 +1,11 @@
 package dx
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -20,13 +22,7 @@ func (s *Scheme) verifyKeycloak(ctx context.Context, text string) (*schemes.Iden
 	if kind, ok := claims.String("typ"); ok && kind != "Bearer" {
 		return nil, faultTokenType
 	}
-	client := ""
-	for _, name := range []string{"azp", "client_id", "sub"} {
-		if value, ok := claims.String(name); ok && slices.Contains(s.config.Keycloak.Clients, value) {
-			client = value
-			break
-		}
-	}
+	client := s.clientOf(claims)
 	if client == "" {
 		return nil, faultUnknownClient
 	}
@@ -36,6 +32,33 @@ func (s *Scheme) verifyKeycloak(ctx context.Context, text string) (*schemes.Iden
 	}
 	id := s.identity(s.keys.keycloak, claims)
 	id.Kind, id.Subject, id.Name = kindKeycloak, client, client
-	id.Session = &standing{issued: claims.IssuedAt(), subject: tokenstore.FoldName(subject)}
+	// A token without sub is still somebody's to revoke.
+	id.Session = &standing{issued: claims.IssuedAt(), subject: tokenstore.FoldName(cmp.Or(subject, client))}
 	return id, nil
+}
+
+// clientOf returns which of the configured clients a token is of: a client that acts for
+// itself, or a user that is listed; "" for all others. A client's id also stands in the
+// tokens that its users get, who are anybody in the realm.
+func (s *Scheme) clientOf(claims keyring.Claims) string {
+	listed := s.config.Keycloak.Clients
+	for _, name := range []string{"azp", "client_id"} {
+		if client, ok := claims.String(name); ok && slices.Contains(listed, client) && mayBeItself(claims, client) {
+			return client
+		}
+	}
+	if subject := claims.Subject(); slices.Contains(listed, subject) {
+		return subject
+	}
+	return ""
+}
+
+// mayBeItself tells whether a token that names a client can be of its service account, which
+// Keycloak calls so in preferred_username. A token without the scope profile names nobody.
+func mayBeItself(claims keyring.Claims, client string) bool {
+	name, ok := claims.String("preferred_username")
+	if !ok {
+		return !claims.Has("preferred_username")
+	}
+	return keyring.SameName(name, "service-account-"+client)
 }

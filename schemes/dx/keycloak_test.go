@@ -124,3 +124,51 @@ func TestKeycloaksClientsAreKnownByName(t *testing.T) {
 	s.with()
 	s.verifyPolicy(other).wants(t, http.StatusUnauthorized, "wrong_issuer")
 }
+
+// A client's id also stands in the tokens that its users get.
+func TestUserOfAListedClientIsNotTheClient(t *testing.T) {
+	s, realm := withKeycloak(t)
+	const listed = "0e1f1c52-93a1-4c34-a06c-d5a1b28f4c3e"
+	s.with(func(c *Config) {
+		c.Keycloak = &Keycloak{Issuer: realm, JWKS: realm[:len(realm)-len("/realms/dx")] + "/certs", Audience: audience, Clients: []string{"AAA-client", "aaa-client", listed}}
+	})
+	s.run()
+	until(t, func() bool {
+		return s.verifyPolicy(signRS256(t, rsaKeys()[0], keycloakToken(realm))).Code != http.StatusServiceUnavailable
+	})
+	for name, tc := range map[string]struct {
+		claims  object
+		subject string // of the identity; empty: it is refused
+	}{
+		"its service account":       {keycloakToken(realm, "preferred_username", "service-account-aaa-client"), "aaa-client"},
+		"of a client in capitals":   {keycloakToken(realm, "azp", "AAA-client", "preferred_username", "service-account-aaa-client"), "AAA-client"},
+		"nobody named":              {keycloakToken(realm), "aaa-client"},
+		"a user":                    {keycloakToken(realm, "preferred_username", "alice"), ""},
+		"a user, by client_id":      {keycloakToken(realm, "azp", absent, "preferred_username", "alice"), ""},
+		"a user without a name":     {keycloakToken(realm, "preferred_username", ""), ""},
+		"a name that is no text":    {keycloakToken(realm, "preferred_username", 5), ""},
+		"another's service account": {keycloakToken(realm, "preferred_username", "service-account-web"), ""},
+		"in other letters":          {keycloakToken(realm, "preferred_username", "\u017fervice-account-aaa-client"), ""},
+		"a user that is listed":     {keycloakToken(realm, "sub", listed, "preferred_username", "alice"), listed},
+		"of a client that is not":   {keycloakToken(realm, "sub", listed, "azp", "web", "client_id", absent, "preferred_username", "alice"), listed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := s.verifyPolicy(signRS256(t, rsaKeys()[0], tc.claims))
+			if tc.subject == "" {
+				a.wants(t, http.StatusUnauthorized, "unknown_client")
+			} else if a.wants(t, http.StatusOK, ""); a.call.Identity.Subject != tc.subject {
+				t.Errorf("%+v", a.call.Identity)
+			}
+		})
+	}
+}
+
+func TestTokenOfAClientWithoutSubCanBeRevoked(t *testing.T) {
+	s, realm := withKeycloak(t)
+	token := signRS256(t, rsaKeys()[0], keycloakToken(realm, "sub", absent))
+	s.verifyPolicy(token).wants(t, http.StatusOK, "")
+	_, err := s.RevokeUser(t.Context(), "AAA-Client", "", "test")
+	must(t, err)
+	s.verifyPolicy(token).wants(t, http.StatusUnauthorized, "revoked")
+	s.verifyPolicy(signRS256(t, rsaKeys()[0], keycloakToken(realm))).wants(t, http.StatusOK, "")
+}

@@ -111,7 +111,11 @@ func TestKeysComeFromTheirEndpoint(t *testing.T) {
 
 			// What was kept is good for a day, and so is what it verified.
 			long := identityToken("exp", noon.Add(100*time.Hour).Unix()).signed()
-			s.get(long).wants(t, http.StatusOK, "")
+			a := s.get(long)
+			a.wants(t, http.StatusOK, "")
+			if id := a.call.Identity; !id.Expiry.Equal(noon.Add(100*time.Hour+30*time.Second)) || !id.Remember.Equal(noon.Add(24*time.Hour)) {
+				t.Errorf("ends %s, is remembered until %s", id.Expiry, id.Remember)
+			}
 			s.clock.set(noon.Add(24*time.Hour + time.Second))
 			s.get(long).wants(t, http.StatusServiceUnavailable, "")
 			s.get(identityToken(issuedAt(noon.Add(24*time.Hour))...).signed()).wants(t, http.StatusServiceUnavailable, "")

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/strictjson"
@@ -85,8 +84,7 @@ func userIn(body []byte) (user string, ok bool) {
 	if err != nil || json.Unmarshal(fields["sub"], &user) != nil {
 		return "", false
 	}
-	user = strings.ToLower(user)
-	return user, isUser(user)
+	return userOf(user)
 }
 
 func later(a, b time.Time) time.Time {

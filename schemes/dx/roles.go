@@ -32,22 +32,23 @@ type actor struct {
 
 // actorOf reads who acts. Case does not count, in users and in roles. The error is a fault.
 func actorOf(claims keyring.Claims) (actor, error) {
-	a := actor{subject: strings.ToLower(claims.Subject())}
-	if !isUser(a.subject) {
+	var a actor
+	var ok bool
+	if a.subject, ok = userOf(claims.Subject()); !ok {
 		return actor{}, faultSubject
 	}
 	role, _ := claims.String("role")
-	if strings.EqualFold(role, delegateRole) {
+	if keyring.SameName(role, delegateRole) {
 		delegator, _ := claims.String("did")
-		if a.delegator = strings.ToLower(delegator); !isUser(a.delegator) {
+		if a.delegator, ok = userOf(delegator); !ok {
 			return actor{}, faultNoDelegator
 		}
 		role, _ = claims.String("drl")
 	}
 	switch {
-	case strings.EqualFold(role, roleConsumer):
+	case keyring.SameName(role, roleConsumer):
 		a.role = roleConsumer
-	case strings.EqualFold(role, roleProvider):
+	case keyring.SameName(role, roleProvider):
 		a.role = roleProvider
 	default:
 		return actor{}, faultRole
@@ -55,7 +56,13 @@ func actorOf(claims keyring.Claims) (actor, error) {
 	return a, nil
 }
 
-// isUser tells whether a text, in lower case, can be a user's id: AAA has UUIDs, and so do
-// the servers behind it. Others are taken as long as they can be cut off, and stand in a
-// header.
-func isUser(text string) bool { return isName(text) }
+// userOf returns a user's id in lower case, and whether the text can be one: AAA has UUIDs,
+// and so do the servers behind it. Others are taken as long as they can be cut off, and
+// stand in a header. What is not ASCII is refused as it came: in lower case the Kelvin sign
+// would be a k.
+func userOf(text string) (user string, ok bool) {
+	if !isName(text) {
+		return "", false
+	}
+	return strings.ToLower(text), true
+}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
@@ -19,12 +17,11 @@ const Name = "dx"
 
 // Scheme is the contract as one site configures it.
 type Scheme struct {
-	config Config
-	policy *policies.Policy
-	open   schemes.Opener
-	keys   *issuers
-	// webhooks are the bytes of webhooks that are in memory.
-	webhooks *semaphore.Weighted
+	config   Config
+	policy   *policies.Policy
+	open     schemes.Opener
+	keys     *issuers
+	webhooks *webhooks
 }
 
 var (
@@ -53,7 +50,7 @@ func newScheme(config Config, open schemes.Opener, now func() time.Time) (*Schem
 	if err != nil {
 		return nil, err
 	}
-	return &Scheme{config: config, policy: policy, open: open, keys: keys, webhooks: semaphore.NewWeighted(webhookMemory)}, nil
+	return &Scheme{config: config, policy: policy, open: open, keys: keys, webhooks: newWebhooks()}, nil
 }
 
 // Name implements schemes.Scheme.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/internal/headers"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
@@ -27,20 +28,27 @@ const signatureField = "X-Razorpay-Signature"
 const (
 	// maxWebhook bounds the body of a webhook, in bytes.
 	maxWebhook = 1 << 20
-	// webhookMemory bounds what the webhooks of a site take of the memory at a time.
-	webhookMemory = 32 << 20
 	// webhookTime is how long a webhook may take to arrive.
 	webhookTime = 10 * time.Second
 )
+
+// isWebhook tells whether the server behind may take a path for a webhook's. It goes by the
+// last segment, with a slash behind it or without: that server mounts its routes twice, and
+// a site's own rules may open them below another path.
+func isWebhook(path canonpath.Path) bool {
+	segments := path.Segments()
+	return len(segments) > 0 && slices.Contains(webhookPaths, "/"+segments[len(segments)-1])
+}
 
 // signed is noted of a webhook whose signature fits, so that it is read once.
 type signed struct{}
 
 // checkWebhook refuses a webhook that the payment provider did not sign, if the site knows
-// its secret: the server behind goes on after a bad signature.
+// its secret: the server behind goes on after a bad signature. Whoever calls, and wherever
+// the rules have the route.
 func (s *Scheme) checkWebhook(call *schemes.Call) *schemes.Refusal {
 	r := call.Request
-	if s.config.WebhookSecret.IsZero() || r.Method != http.MethodPost || !slices.Contains(webhookPaths, call.Path.String()) || call.State == (signed{}) {
+	if s.config.WebhookSecret.IsZero() || r.Method != http.MethodPost || !isWebhook(call.Path) || call.State == (signed{}) {
 		return nil
 	}
 	text, present, err := headers.Single(r.Header, signatureField)
@@ -60,7 +68,9 @@ func (s *Scheme) checkWebhook(call *schemes.Call) *schemes.Refusal {
 		return refusal
 	}
 	mac := hmac.New(sha256.New, []byte(s.config.WebhookSecret.Reveal()))
-	mac.Write(body)
+	for _, part := range body {
+		mac.Write(part)
+	}
 	if !hmac.Equal(mac.Sum(nil), signature) {
 		return notAuthorized(faultBadSignature)
 	}
@@ -68,9 +78,15 @@ func (s *Scheme) checkWebhook(call *schemes.Call) *schemes.Refusal {
 	return nil
 }
 
-// readWebhook reads the body of a webhook and puts the same bytes back, with what it did
-// not read behind them.
-func (s *Scheme) readWebhook(call *schemes.Call) ([]byte, *schemes.Refusal) {
+// The parts that a body is read in, in bytes: as much again as has arrived, between these.
+const (
+	leastPart = 4 << 10
+	mostPart  = 64 << 10
+)
+
+// readWebhook reads the body of a webhook, in parts, and puts the same bytes back, with what
+// it did not read behind them.
+func (s *Scheme) readWebhook(call *schemes.Call) (body [][]byte, refusal *schemes.Refusal) {
 	r := call.Request
 	if r.ContentLength > maxWebhook {
 		return nil, statusRefusal(http.StatusRequestEntityTooLarge, schemes.BadRequest)
@@ -78,34 +94,59 @@ func (s *Scheme) readWebhook(call *schemes.Call) ([]byte, *schemes.Refusal) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	room := int64(2 * maxWebhook) // reading takes up to twice the body, as it grows
-	if r.ContentLength >= 0 {
-		room = 2 * r.ContentLength
-	}
-	if !s.webhooks.TryAcquire(room) {
-		refusal := statusRefusal(http.StatusServiceUnavailable, schemes.Limited)
-		refusal.RetryAfter = time.Second
-		return nil, refusal
-	}
-	context.AfterFunc(r.Context(), func() { s.webhooks.Release(room) })
+	share := s.webhooks.share(call.ClientIP)
+	context.AfterFunc(r.Context(), share.giveBack)
 
 	// A writer without deadlines, as in a test, has no client that trickles.
 	control := http.NewResponseController(call.Writer)
 	_ = control.SetReadDeadline(time.Now().Add(webhookTime))
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxWebhook+1))
+	body, err := readParts(r.Body, share)
 	_ = control.SetReadDeadline(time.Time{}) // it would end a call whose answer takes longer
-	r.Body = replayed{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
+	came := make([]io.Reader, 0, len(body)+1)
+	size := 0
+	for _, part := range body {
+		came = append(came, bytes.NewReader(part))
+		size += len(part)
+	}
+	r.Body = replayed{io.MultiReader(append(came, r.Body)...), r.Body}
 	switch {
+	case errors.Is(err, errNoMemory):
+		refusal := statusRefusal(http.StatusServiceUnavailable, schemes.Limited)
+		refusal.RetryAfter = time.Second
+		return nil, refusal
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, statusRefusal(http.StatusRequestTimeout, schemes.BadRequest)
 	case err != nil:
 		refusal := badQuery(schemes.BadRequest, faultPayload)
 		refusal.Cause = err
 		return nil, refusal
-	case len(body) > maxWebhook:
+	case size > maxWebhook:
 		return nil, statusRefusal(http.StatusRequestEntityTooLarge, schemes.BadRequest)
 	}
 	return body, nil
+}
+
+// readParts reads up to one byte more than maxWebhook. It takes memory as the bytes arrive:
+// who announces much and sends little holds little. With an error it returns what came
+// before it.
+func readParts(from io.Reader, share *share) (parts [][]byte, err error) {
+	for size := 0; err == nil && size <= maxWebhook; {
+		room := min(max(leastPart, min(size, mostPart)), maxWebhook+1-size)
+		if !share.take(int64(room)) {
+			return parts, errNoMemory
+		}
+		part, n := make([]byte, room), 0
+		for n < room && err == nil { // io.ReadFull cannot tell an end from a body that breaks off
+			var read int
+			read, err = from.Read(part[n:])
+			n += read
+		}
+		parts, size = append(parts, part[:n]), size+n
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return parts, err
 }
 
 // replayed is a body that was read, and closes as it would have.

@@ -96,9 +96,12 @@ func TestWebhooksAreBounded(t *testing.T) {
 		}
 	}
 	// The memory that they may take is taken.
-	must(t, s.webhooks.Acquire(t.Context(), webhookMemory)) // once all calls have given theirs back
-	s.webhooks.Release(2*maxWebhook - 1)
+	until(t, func() bool { return s.webhooks.held() == 0 }) // once all calls have given theirs back
+	if others := s.webhooks.share(""); !others.take(networkMemory - maxWebhook) {
+		t.Fatal("not so much")
+	}
 	s.serve(request("POST", webhookPaths[0], whole, signatureField, sign(whole))).wants(t, http.StatusServiceUnavailable, "")
+	until(t, func() bool { return s.webhooks.held() == networkMemory-maxWebhook })
 	s.serve(request("POST", webhookPaths[0], "x", signatureField, sign("x"))).wants(t, http.StatusOK, "")
 	s.serve(request("GET", "/apis", "")).wants(t, http.StatusOK, "")
 }
@@ -141,6 +144,26 @@ func TestUnsignedWebhooksAreNamed(t *testing.T) {
 	} {
 		if got := strings.Join(s.with(tc.change).UnsignedWebhooks(), " "); got != tc.want {
 			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// The server behind mounts its routes below others too, where rules of one's own may open
+// them.
+func TestSignatureIsNotAvoidedByAnotherPathOfAWebhook(t *testing.T) {
+	rules, err := policies.Parse("own", "allow POST /{path...} public")
+	must(t, err)
+	s := newSite(t, withSecret, func(c *Config) { c.Rules = rules })
+	for path, webhook := range map[string]bool{
+		"/payments-failed": true, "/payments-failed/": true, "/provider/payments-failed": true,
+		"/provider/consumer/order-paid-webhooks/": true, "/%70ayment-authorized": true,
+		"/payments-failed/x": false, "/payments-failedx": false, "/": false, "/apis": false,
+	} {
+		if webhook {
+			s.serve(request("POST", path, "x", signatureField, sign("y"))).wants(t, http.StatusUnauthorized, "bad_webhook_signature")
+			s.serve(request("POST", path, "x", signatureField, sign("x"))).wants(t, http.StatusOK, "")
+		} else {
+			s.serve(request("POST", path, "x")).wants(t, http.StatusOK, "")
 		}
 	}
 }

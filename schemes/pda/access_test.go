@@ -265,7 +265,7 @@ func ask(t *testing.T, policy *policies.Policy, method, target string, identity 
 
 func rules(t *testing.T) *policies.Policy {
 	t.Helper()
-	policy, err := new(Config).compile()
+	policy, _, err := new(Config).compile()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func (s *Scheme) serveApplications(w http.ResponseWriter, call *schemes.Call) er
 			return schemes.Unavailable(err)
 		}
 		for _, application := range page {
-			if call.Identity.Grants.Allows(privilegeManage, application.ID) {
+			if isGranted(call.Identity, privilegeManage, application.ID) {
 				all = append(all, viewOf(application, account.Account))
 			}
 		}
@@ -84,7 +84,7 @@ func (s *Scheme) serveApplications(w http.ResponseWriter, call *schemes.Call) er
 
 // serveApplication is GET /applications/{id}.
 func (s *Scheme) serveApplication(w http.ResponseWriter, call *schemes.Call) error {
-	id, _ := call.Decision.Param("application")
+	id := s.routeOf(call).Param("application")
 	account, _, application, err := s.applicationOf(call, id)
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		return unknownApplication(http.StatusNotFound, id)
@@ -107,7 +107,7 @@ func (s *Scheme) serveDisable(w http.ResponseWriter, call *schemes.Call) error {
 
 func (s *Scheme) enrol(w http.ResponseWriter, call *schemes.Call, enabled bool) error {
 	ctx := call.Request.Context()
-	id, _ := call.Decision.Param("application")
+	id := s.routeOf(call).Param("application")
 	b, err := s.open(ctx)
 	if err != nil {
 		return schemes.Unavailable(err)
@@ -151,7 +151,7 @@ func (s *Scheme) servePublicHMI(w http.ResponseWriter, call *schemes.Call) error
 	if call.Identity != nil {
 		return forbidden()
 	}
-	id, _ := call.Decision.Param("application")
+	id := s.routeOf(call).Param("application")
 	account, _, application, err := s.applicationOf(call, id)
 	if errors.Is(err, tokenstore.ErrNotFound) || err == nil && application.Disabled {
 		return unknownApplicationPage(id)

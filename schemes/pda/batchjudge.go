@@ -76,7 +76,7 @@ func (s *Scheme) judgeBatch(call *schemes.Call) *schemes.Refusal {
 	if call.State == (unread{}) {
 		return batchDenied()
 	}
-	may := func(namespace string) bool { return call.Identity.Grants.Allows(privilegeWrite, namespace) }
+	may := func(namespace string) bool { return isGranted(call.Identity, privilegeWrite, namespace) }
 	if known, ok := call.State.(namespaces); ok {
 		for _, namespace := range known {
 			if !may(namespace) {

@@ -10,6 +10,9 @@
 // never moves; its idle end moves with each refresh. All tokens of a family have one
 // id, under which the family is in the store, and can be revoked there at once.
 //
+// Which route a path is comes from rules.txt, read as a table of routes, also where the
+// site has rules of its own: those say only who may.
+//
 // The files, by what a request is for. Of every call:
 //
 //	config.go           what a site says of itself

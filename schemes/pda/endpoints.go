@@ -8,8 +8,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
-// ownEndpoint is an endpoint that the scheme serves itself. Who may call it is said by
-// the rule of its pattern.
+// ownEndpoint is an endpoint that the scheme serves itself, at a route of that pattern.
+// Who may call it is said by the rules.
 type ownEndpoint struct {
 	method string // as the rule has it; empty: GET
 	serve  schemes.Endpoint

@@ -98,7 +98,7 @@ var changesByGet = map[string]bool{
 
 // question is what more than the rules is decided on.
 type question struct {
-	// pattern of the rule that allows the call.
+	// pattern of the call's route; empty if it has none.
 	pattern string
 	// query as the request has it.
 	query string

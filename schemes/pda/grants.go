@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -138,6 +139,11 @@ func (s *grantSet) Allows(privilege string, resource ...string) bool {
 	default:
 		return false
 	}
+}
+
+// isGranted tells whether an identity was granted a privilege. Not every kind has grants.
+func isGranted(identity *schemes.Identity, privilege, detail string) bool {
+	return identity.Grants != nil && identity.Grants.Allows(privilege, detail)
 }
 
 // details returns what a privilege is granted on, sorted.

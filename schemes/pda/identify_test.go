@@ -55,13 +55,7 @@ func signIn(t *testing.T) *signedIn {
 		in.backend.Identities.Close()
 		_ = store.Close()
 	})
-	in.Scheme, err = New(Config{
-		Realm: "default", Idle: DefaultIdle, Absolute: DefaultAbsolute, RenewInterval: DefaultRenewInterval,
-		LimitStatus: http.StatusTooManyRequests, BatchLimit: DefaultBatchLimit,
-	}, func(context.Context) (*schemes.Backend, error) { return in.backend, nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	in.Scheme = newScheme(t, in.backend)
 	const plain = "seven tulips on the windowsill"
 	if _, err := in.CreateAccount(t.Context(), AccountOrder{Host: "ann.example.com", Password: plain}, "test"); err != nil {
 		t.Fatal(err)
@@ -75,6 +69,22 @@ func signIn(t *testing.T) *signedIn {
 	}
 	in.token = w.Header().Get(tokenField)
 	return in
+}
+
+func newScheme(t *testing.T, backend *schemes.Backend, changes ...func(*Config)) *Scheme {
+	t.Helper()
+	config := Config{
+		Realm: "default", Idle: DefaultIdle, Absolute: DefaultAbsolute, RenewInterval: DefaultRenewInterval,
+		LimitStatus: http.StatusTooManyRequests, BatchLimit: DefaultBatchLimit,
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	s, err := New(config, func(context.Context) (*schemes.Backend, error) { return backend, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func (in *signedIn) call(t *testing.T, path string) *schemes.Call {

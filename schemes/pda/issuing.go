@@ -36,7 +36,7 @@ func (s *Scheme) serveSignOut(w http.ResponseWriter, call *schemes.Call) error {
 // serveAccessToken is GET /applications/{id}/access-token: a token for an application
 // in the body, the caller's own in the header.
 func (s *Scheme) serveAccessToken(w http.ResponseWriter, call *schemes.Call) error {
-	id, _ := call.Decision.Param("application")
+	id := s.routeOf(call).Param("application")
 	account, b, application, err := s.applicationOf(call, id)
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		return unknownApplication(http.StatusNotFound, id)

@@ -1,6 +1,6 @@
 package pda
 
-// The patterns of rules.txt of which the code says more.
+// The patterns of rules.txt, and so of routes, of which the code says more.
 const (
 	api = "/api/" + mount
 

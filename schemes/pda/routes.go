@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
+	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // mount is where the rules have the data API; mounts are where clients find it.
@@ -89,6 +91,29 @@ func wellFormedOutside(segments []string) bool {
 		return isUUID(segments[2])
 	}
 	return true
+}
+
+// routeOf is the route of a call, of which the rules have said its decision.
+func (s *Scheme) routeOf(call *schemes.Call) schemes.Route {
+	return s.routeDecided(call, call.Decision)
+}
+
+func (s *Scheme) routeDecided(call *schemes.Call, decided policies.Decision) schemes.Route {
+	if route, ok := s.routes.Decided(decided); ok {
+		return route
+	}
+	segments, slash, ok := canonical(call.Path)
+	if !ok {
+		return schemes.Route{}
+	}
+	return s.routes.Of(call.Request.Method, segments, slash)
+}
+
+// needsCaller tells whether what is done with a call depends on who calls, so that not even
+// rules of the operator can leave it to anybody.
+func (s *Scheme) needsCaller(call *schemes.Call, route schemes.Route) bool {
+	_, own := s.own[route.Pattern]
+	return own && !route.Public || holdsBatch(call.Request.Method, route.Pattern)
 }
 
 // class is a set of characters that a segment may be made of.

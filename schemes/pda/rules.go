@@ -2,6 +2,10 @@ package pda
 
 import (
 	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
@@ -21,7 +25,21 @@ func ShippedRules(name string) (text string, ok bool) {
 	return defaultRules, true
 }
 
-// compile makes a policy of the site's rules.
-func (c *Config) compile() (*policies.Policy, error) {
-	return schemes.RuleSet{Name: Name, Text: defaultRules}.Policy(c.Rules, "")
+// compile makes a policy of the site's rules, and the table of routes.
+func (c *Config) compile() (*policies.Policy, schemes.Routes, error) {
+	return schemes.RuleSet{Name: Name, Text: defaultRules}.Compile(c.Rules, "", mistake)
+}
+
+// mistake is what is wrong with a rule of the site's own: it could never allow or decide
+// anything.
+func mistake(rule *policies.Rule) string {
+	if _, known := details[rule.Who.Privilege]; rule.Who.Class == policies.Grant && !known {
+		return fmt.Sprintf("there is no privilege %q; write one of %s",
+			rule.Who.Privilege, strings.Join(slices.Sorted(maps.Keys(details)), ", "))
+	}
+	segments, _ := schemes.Literals(rule.Pattern, "")
+	if len(segments) > 1 && segments[0] == "api" && segments[1] != mount {
+		return fmt.Sprintf("no path is at /api/%s for the rules; write %s, which stands for all mounts of the data API", segments[1], api)
+	}
+	return ""
 }

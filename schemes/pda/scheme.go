@@ -22,8 +22,9 @@ const tokenField = "X-Auth-Token"
 type Scheme struct {
 	config Config
 	policy *policies.Policy
+	routes schemes.Routes
 	open   schemes.Opener
-	own    map[string]ownEndpoint // by the pattern of its rule
+	own    map[string]ownEndpoint // by the pattern of its route
 }
 
 var _ schemes.Scheme = (*Scheme)(nil)
@@ -33,11 +34,11 @@ func New(config Config, open schemes.Opener) (*Scheme, error) {
 	if err := config.Check(); err != nil {
 		return nil, err
 	}
-	policy, err := config.compile()
+	policy, routes, err := config.compile()
 	if err != nil {
 		return nil, err
 	}
-	s := &Scheme{config: config, policy: policy, open: open}
+	s := &Scheme{config: config, policy: policy, routes: routes, open: open}
 	s.own = s.ownEndpoints()
 	return s, nil
 }
@@ -61,18 +62,11 @@ func (s *Scheme) Public(call *schemes.Call) schemes.Endpoint {
 	if call.Decision = s.ask(call); call.Decision.Rule == nil {
 		call.Decision = s.decideDashboard(call, call.Decision)
 	}
-	if endpoint, ok := s.own[patternOf(call.Decision)]; ok && s.isAnonymous(call) {
+	route := s.routeOf(call)
+	if endpoint, ok := s.own[route.Pattern]; ok && route.Exact && s.isAnonymous(call) {
 		return s.served(endpoint, call)
 	}
 	return nil
-}
-
-// patternOf is the pattern of the rule behind a decision; empty if none matched.
-func patternOf(decision policies.Decision) string {
-	if decision.Rule == nil {
-		return ""
-	}
-	return decision.Rule.Pattern
 }
 
 // Credential implements schemes.Scheme: one X-Auth-Token header, or where the site
@@ -109,7 +103,11 @@ func (s *Scheme) Credential(call *schemes.Call) (schemes.Credential, error) {
 // isAnonymous tells whether a call goes on as nobody's, whatever it carries. It goes by
 // what Public asked.
 func (s *Scheme) isAnonymous(call *schemes.Call) bool {
-	return call.Decision.Reason == policies.AllowedPublic && !looksAtCallers[patternOf(call.Decision)]
+	if call.Decision.Reason != policies.AllowedPublic {
+		return false
+	}
+	route := s.routeOf(call)
+	return !looksAtCallers[route.Pattern] && !s.needsCaller(call, route)
 }
 
 // accountFor finds the account of a call's host. The errors are for the client.
@@ -148,8 +146,9 @@ func (s *Scheme) Identify(ctx context.Context, call *schemes.Call) (*schemes.Ide
 
 // Endpoint implements schemes.Scheme.
 func (s *Scheme) Endpoint(call *schemes.Call) schemes.Endpoint {
-	endpoint, ok := s.own[patternOf(call.Decision)]
-	if !ok || call.Decision.Reason == policies.MethodNotAllowed {
+	route := s.routeOf(call)
+	endpoint, ok := s.own[route.Pattern]
+	if !ok || !route.Exact {
 		return nil
 	}
 	call.Decision = s.Decide(call)
@@ -190,11 +189,18 @@ func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
 	if decision.Rule == nil {
 		return s.decideDashboard(call, decision)
 	}
-	if decision.Allow {
-		call.Denial = s.denial(call, decision)
-	}
-	if decision.Allow && call.Denial == nil && holdsBatch(call.Request.Method, decision.Rule.Pattern) {
-		call.Denial = s.judgeBatch(call)
+	route := s.routeDecided(call, decision)
+	_, own := s.own[route.Pattern]
+	switch {
+	case !decision.Allow:
+	case own && !route.Exact: // the server behind has nothing there that it should be asked for
+		decision.Allow, decision.Reason = false, policies.MethodNotAllowed
+	case call.Identity == nil && s.needsCaller(call, route):
+		decision.Allow, decision.Reason = false, policies.NotAuthenticated
+	default:
+		if call.Denial = s.denial(call, route); call.Denial == nil && holdsBatch(call.Request.Method, route.Pattern) {
+			call.Denial = s.judgeBatch(call)
+		}
 	}
 	if call.Denial != nil {
 		decision.Allow, decision.Reason = false, policies.GrantMissing
@@ -203,9 +209,9 @@ func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
 }
 
 // denial is why a call is denied that the rules allow.
-func (s *Scheme) denial(call *schemes.Call, decision policies.Decision) *schemes.Refusal {
+func (s *Scheme) denial(call *schemes.Call, route schemes.Route) *schemes.Refusal {
 	return furtherDenial(question{
-		pattern: decision.Rule.Pattern, query: call.Request.URL.RawQuery,
+		pattern: route.Pattern, query: call.Request.URL.RawQuery,
 		identity: call.Identity, leaves: s.config.LeaveToServer, crossSite: s.isCrossSite(call),
 	})
 }
@@ -318,7 +324,7 @@ func keepToOne(header http.Header) {
 // Compose implements schemes.Scheme: lists of users are read whole, because the
 // original shows password hashes in them.
 func (s *Scheme) Compose(call *schemes.Call) schemes.Compose {
-	if showsUsers[patternOf(call.Decision)] {
+	if showsUsers[s.routeOf(call).Pattern] {
 		return withoutHashes(call)
 	}
 	return nil
