@@ -19,7 +19,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
-		Usage: "recipient|account|application|token|user|admin|import|rules …",
+		Usage: "recipient|account|application|token|user|admin|import|rules|explain …",
 		Short: "Manages the recipients, accounts and tokens of a running gateway",
 		Long: `
 Manages the recipients, accounts and tokens of a running gateway, over Caddy's admin

@@ -47,7 +47,7 @@ The exit status is 0 if the request would be allowed, or answered by the gateway
 itself, 3 if it would be denied, and 1 if that cannot be told.`,
 		Example: `  caddy gatehouse explain --recipient acme GET /delta-sharing/shares/sales
   caddy gatehouse explain --token-file acme.token GET https://sharing.example.com/delta-sharing/shares
-  caddy gatehouse explain --caddyfile Caddyfile --kind user --role consumer GET https://apd.example.com/dx/apd/dmp/v1/consumer/product`,
+  caddy gatehouse explain --caddyfile Caddyfile --kind user --role consumer GET https://apd.example.com/consumer/list/products`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return errors.New("which request? explain METHOD ADDRESS, such as GET /delta-sharing/shares")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
@@ -60,7 +61,7 @@ func (q *explainQuery) check() error {
 		}
 	}
 	switch {
-	case !isToken(q.Method):
+	case !isMethod(q.Method):
 		return badQuery("%q is no method such as GET", q.Method)
 	case ways > 1:
 		return badQuery("a token, a recipient, an account and an identity that is made up exclude each other")
@@ -79,11 +80,11 @@ func (q *explainQuery) check() error {
 	return nil
 }
 
-// isToken tells whether a text can be a method (RFC 9110 section 5.6.2).
-func isToken(text string) bool {
+// isMethod tells whether a text can be a method: a token (RFC 9110 section 5.6.2).
+func isMethod(text string) bool {
 	for i := range len(text) {
 		switch c := text[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
 		default:
 			return false
 		}
@@ -118,7 +119,9 @@ func (a *App) explain(ctx context.Context, q explainQuery, offline bool) (*expla
 	}
 	refusal, refused := errors.AsType[*schemes.Refusal](err)
 	switch {
-	case offline && refused && (refusal.Reason == schemes.StoreFailed || refusal.Reason == schemes.KeysUnavailable):
+	case offline && refused && refusal.Reason == schemes.KeysUnavailable:
+		return nil, badQuery("no keys are fetched without a running server: leave --caddyfile out, or make up an identity with --kind")
+	case offline && refused && refusal.Reason == schemes.StoreFailed:
 		return nil, badQuery("without a running server this cannot be told: %w", cmp.Or(refusal.Cause, err))
 	case err != nil && !refused:
 		if errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrInvalid) {

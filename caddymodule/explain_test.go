@@ -455,8 +455,8 @@ func TestExplanationFindsTheSite(t *testing.T) {
 		{"http://a.example.com:" + port + "/second/x", "", "d", "/second/x"},
 		{"http://elsewhere.example.com/anywhere/x", "", "c", "/anywhere/x"},
 		{"http://elsewhere.example.com/x", "", "", ""},
-		{"http://a.example.com/second/x", "", "", ""}, // on two servers
-		{"http://a.example.com/second/x", "d", "d", "/second/x"},
+		{"http://a.example.com/second/x", "", "a", "/second/x"}, // the other has its own port
+		{"http://a.example.com:" + port + "/second/x", "d", "d", "/second/x"},
 		{"/anywhere/x", "c", "c", "/anywhere/x"},
 		{"/first/y", "b1", "b1", "/y"},
 	} {
@@ -507,5 +507,79 @@ func TestRefusedTokenOnAPublicRouteIsNotAuditedAsAllowed(t *testing.T) {
 	}
 	if got := lines[0].ContextMap(); got["decision"] != "deny" || got["reason"] != "bad_credential" {
 		t.Errorf("audited %v", got)
+	}
+}
+
+// A request for a port comes to no gate that listens elsewhere, whatever host that takes.
+func TestAddressOfAnotherPortIsNotExplainedByAGateElsewhere(t *testing.T) {
+	caddyfile := `{
+	admin off
+	auto_https off
+	gatehouse {
+		store badger ` + t.TempDir() + `
+	}
+}
+http://:8081 {
+	gatehouse pda
+	respond 299
+}
+http://127.0.0.1:8082 {
+	gatehouse delta {
+		public_url http://127.0.0.1:8082
+		upstream_token secret
+	}
+	respond 299
+}
+http://ranged.example.com {
+	bind 127.0.0.1
+	gatehouse pda {
+		realm ranged
+	}
+	respond 299
+}
+`
+	file := write(t, "Caddyfile", caddyfile)
+	for _, tc := range []struct{ address, host, scheme, problem string }{
+		{"http://localhost:8082/apis", "", "", "no gate on port 8082 takes this host"},
+		{"http://localhost/apis", "", "", "no gate on port 80 takes this host"},
+		{"https://localhost:8443/apis", "", "", "no gate on port 8443 takes this host"},
+		{"https://ranged.example.com/apis", "", "", "no gate on port 443 takes this host"},
+		{"/apis", "localhost:8082", "", "no gate on port 8082 takes this host"},
+		{"http://127.0.0.1:8082/apis", "", "delta", ""},
+		{"http://localhost:8081/apis", "", "pda", ""},
+		{"http://ranged.example.com/apis", "", "pda", ""},
+		{"/apis", "localhost", "pda", ""}, // no port is named: whichever takes it
+	} {
+		e, _, err := explainFile(t.Context(), file, "", explainQuery{Method: "GET", Address: tc.address, Host: tc.host})
+		switch {
+		case tc.problem == "" && (err != nil || e.Scheme != tc.scheme):
+			t.Errorf("%s%s: %+v, %v", tc.host, tc.address, e, err)
+		case tc.problem != "" && (err == nil || !strings.Contains(err.Error(), tc.problem)):
+			t.Errorf("%s%s: %+v, %v, want %q", tc.host, tc.address, e, err, tc.problem)
+		}
+	}
+}
+
+func TestRecipientIsNotSoughtWhereNoSiteHasAny(t *testing.T) {
+	e := newExchange(t)
+	g := e.start("")
+	for _, tc := range []struct{ name, want string }{
+		{"recipient", "recipients are of the scheme delta"}, {"account", "accounts are of the scheme pda"},
+	} {
+		status, answer := g.call("POST", "/gatehouse/explain", `{"method":"GET","address":"/x","`+tc.name+`":"acme"}`)
+		if said := fmt.Sprint(answer["error"]); status != 400 || !strings.Contains(said, tc.want) {
+			t.Errorf("%s: %d %s", tc.name, status, said)
+		}
+	}
+}
+
+func TestMethodIsAnyToken(t *testing.T) {
+	for text, want := range map[string]bool{
+		"GET": true, "get": true, "M-SEARCH": true, "a!#$%&'*+-.^_`|~9": true,
+		"": false, "G ET": false, "G(T": false, "GÉT": false, "G\x00": false, "GET/": false, "G\"T": false,
+	} {
+		if isMethod(text) != want {
+			t.Errorf("%q: %t", text, !want)
+		}
 	}
 }

@@ -58,7 +58,7 @@ func TestTokenIsNotExplainedOfflineWithoutKeys(t *testing.T) {
 	said, _, err := explainFile(t.Context(), write(t, "caddy.json", text), "", explainQuery{
 		Method: "GET", Address: "http://apd.example.com/consumer/list/resources", Token: e.token(nil),
 	})
-	if err == nil || !strings.Contains(err.Error(), "without a running server") {
+	if err == nil || !strings.Contains(err.Error(), "without a running server: leave --caddyfile out") {
 		t.Errorf("%+v, %v", said, err)
 	}
 }

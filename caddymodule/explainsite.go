@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -91,15 +92,26 @@ func (t target) request(ctx context.Context, q *explainQuery, server *caddyhttp.
 	return r, nil
 }
 
-// unsent is the answer to a request that gets none. It remembers the status.
+// unsent is the answer to a request that gets none. It remembers the status and how the
+// body begins.
 type unsent struct {
 	header http.Header
 	status int
+	body   []byte
 }
 
-func (w *unsent) Header() http.Header            { return w.header }
-func (w *unsent) Write(data []byte) (int, error) { return len(data), nil }
-func (w *unsent) WriteHeader(status int)         { w.status = cmp.Or(w.status, status) }
+// maxUnsent is how much of a body is remembered, in bytes: more than is told (maxSaid), so
+// that no secret is cut in two before it is hidden.
+const maxUnsent = 64 << 10
+
+func (w *unsent) Header() http.Header    { return w.header }
+func (w *unsent) WriteHeader(status int) { w.status = cmp.Or(w.status, status) }
+
+func (w *unsent) Write(data []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	w.body = append(w.body, data[:min(len(data), maxUnsent-len(w.body))]...)
+	return len(data), nil
+}
 
 // findSite finds the gate that a query is about: the one on the way of a request to the
 // host, or the only one that fits.
@@ -117,6 +129,12 @@ func (a *App) findSite(ctx context.Context, q *explainQuery) (*place, error) {
 	switch {
 	case len(a.gates) == 0:
 		return nil, badQuery("the configuration has no gatehouse directive")
+	case len(fits) == 0 && q.Site == "" && q.Realm == "" && q.Recipient+q.Account != "":
+		kind := "recipients"
+		if q.Account != "" {
+			kind = "accounts"
+		}
+		return nil, badQuery("%s are of the scheme %s, and no site is; there are: %s", kind, q.Scheme, a.siteNames(a.gates))
 	case len(fits) == 0:
 		return nil, badQuery("no site fits; there are: %s", a.siteNames(a.gates))
 	}
@@ -127,13 +145,15 @@ func (a *App) findSite(ctx context.Context, q *explainQuery) (*place, error) {
 		}
 		t.host = cmp.Or(a.hostOf(fits[0]), "localhost")
 	}
-	found, hangs, err := a.follow(ctx, q, t, fits)
+	found, elsewhere, hangs, err := a.follow(ctx, q, t, fits)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(found) == 1:
 		found[0].guessed = guessed
 		return found[0], nil
+	case elsewhere:
+		return nil, badQuery("no gate on port %s takes this host; leave the port out, and name the host by an option, if the port is a proxy's; there are: %s", t.port(), a.siteNames(fits))
 	case len(found) > 1:
 		return nil, badQuery("a request to this host may come to several sites; name one, or its port; there are: %s", a.siteNames(fits))
 	case len(fits) == 1 && (guessed || q.Site != ""):
@@ -157,15 +177,17 @@ func (a *App) servers() map[string]*caddyhttp.Server {
 }
 
 // follow finds the gates that a request comes to, one for each server on which it comes to
-// any. A server that listens on the address's port counts more than others. hangs is set if
-// it hangs on the caller's address, which nobody said, whether it comes to others.
-func (a *App) follow(ctx context.Context, q *explainQuery, t target, fits []*Gate) (found []*place, hangs bool, err error) {
-	var exact, other []*place
+// any. Of an address that names a port, or a scheme and so a port, only servers that listen
+// there count; elsewhere is set if it comes to gates of others alone. hangs is set if it
+// hangs on the caller's address, which nobody said, whether it comes to others.
+func (a *App) follow(ctx context.Context, q *explainQuery, t target, fits []*Gate) (found []*place, elsewhere, hangs bool, err error) {
+	var all, exact, free []*place
 	servers := a.servers()
+	ports := a.ports(t)
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		r, err := t.request(ctx, q, servers[name])
 		if err != nil {
-			return nil, false, err
+			return nil, false, false, err
 		}
 		w := &way{request: r, taken: make(map[string]bool), fromNowhere: q.ClientIP == ""}
 		gate, _ := w.follow(servers[name].Routes)
@@ -174,28 +196,68 @@ func (a *App) follow(ctx context.Context, q *explainQuery, t target, fits []*Gat
 			continue
 		}
 		found := &place{gate: gate, request: r, open: w.open()}
-		if t.listens(servers[name]) {
+		all = append(all, found)
+		switch one, unknown := listens(servers[name], ports); {
+		case one:
 			exact = append(exact, found)
-		} else {
-			other = append(other, found)
+		case unknown:
+			free = append(free, found)
 		}
 	}
-	if len(exact) > 0 {
-		return exact, hangs, nil
+	switch {
+	case len(ports) == 0:
+		return all, false, hangs, nil
+	case len(exact) > 0:
+		return exact, false, hangs, nil
 	}
-	return other, hangs, nil
+	return free, len(all) > 0 && len(free) == 0, hangs, nil
 }
 
-// listens tells whether a server listens on the target's port.
-func (t target) listens(server *caddyhttp.Server) bool {
-	_, port, err := net.SplitHostPort(t.host)
-	if err != nil {
-		port = map[string]string{"http": "80", "https": "443"}[t.scheme]
+// port is the port that the target names, by itself or by its scheme; empty: none.
+func (t target) port() string {
+	if _, port, err := net.SplitHostPort(t.host); err == nil && port != "" {
+		return port
 	}
-	return port != "" && slices.ContainsFunc(server.Listen, func(listen string) bool {
+	return schemePorts[t.scheme]
+}
+
+var schemePorts = map[string]string{"http": "80", "https": "443"}
+
+// ports are the ports of this machine at which a request for the target arrives; none: the
+// target names none. What is not named goes where Caddy is told to listen in its place.
+func (a *App) ports(t target) []string {
+	port := t.port()
+	if port == "" {
+		return nil
+	}
+	ports := []string{port}
+	if app, err := a.ctx.AppIfConfigured("http"); err == nil {
+		web := app.(*caddyhttp.App)
+		switch {
+		case port == schemePorts["http"] && web.HTTPPort != 0:
+			ports = append(ports, strconv.Itoa(web.HTTPPort))
+		case port == schemePorts["https"] && web.HTTPSPort != 0:
+			ports = append(ports, strconv.Itoa(web.HTTPSPort))
+		}
+	}
+	return ports
+}
+
+// listens tells whether a server listens on one of the ports, and whether on one that only
+// the system knows, which may be any.
+func listens(server *caddyhttp.Server, ports []string) (one, unknown bool) {
+	for _, listen := range server.Listen {
 		address, err := caddy.ParseNetworkAddress(listen)
-		return err == nil && fmt.Sprint(address.StartPort) == port
-	})
+		if err != nil {
+			continue
+		}
+		unknown = unknown || address.StartPort == 0
+		for _, port := range ports {
+			number, err := strconv.ParseUint(port, 10, 16)
+			one = one || err == nil && uint(number) >= address.StartPort && uint(number) <= address.EndPort && number != 0
+		}
+	}
+	return one, unknown
 }
 
 // hostOf is a host of the site of a gate: the first that its routes name whole; empty if

@@ -10,6 +10,11 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/map"
 )
 
+// plainHTTP is httpApp without certificates for the hosts of the routes.
+func plainHTTP(routes string) string {
+	return strings.Replace(httpApp(routes), `"routes"`, `"automatic_https": {"disable": true}, "routes"`, 1)
+}
+
 // An explanation must not pass over in silence what may answer in the gate's place.
 func TestHandlersInFrontOfTheGateAreNamed(t *testing.T) {
 	const (
@@ -43,7 +48,7 @@ func TestHandlersInFrontOfTheGateAreNamed(t *testing.T) {
 		routes = append(routes, `{"match": [{"host": ["`+site.host+`"]}], "handle": [{"handler": "subroute", "routes": [{"handle": [`+
 			site.front+gateJSON(site.host, `, "realm": "`+site.host+`"`)+`, `+behind+`]}]}]}`)
 	}
-	g := startGatewayWith(t, httpApp(strings.Join(routes, ",")))
+	g := startGatewayWith(t, plainHTTP(strings.Join(routes, ",")))
 	for _, site := range sites {
 		e, err := g.app.explain(t.Context(), explainQuery{Method: "GET", Address: "http://" + site.host + "/x"}, false)
 		if (err == nil) != site.found {
@@ -77,7 +82,7 @@ func TestWhatHangsOnAnAddressThatIsNotNamedIsLeftOpen(t *testing.T) {
 			gateJSON(host, `, "realm": "`+host+`"`+options) + `]}]}]}`
 	}
 	const rules = `, "rules": {"source": "own", "line": 1, "text": "allow GET /net public when client_ip == \"192.0.2.9\"\nallow GET /free public"}`
-	g := startGatewayWith(t, httpApp(strings.Join([]string{
+	g := startGatewayWith(t, plainHTTP(strings.Join([]string{
 		site("remote.example.com", inside(`{"remote_ip": {"ranges": ["192.0.2.0/24"]}}`)+",", ""),
 		site("local.example.com", inside(`{"remote_ip": {"ranges": ["127.0.0.0/8"]}}`)+",", ""),
 		site("client.example.com", inside(`{"path": ["/a*"], "client_ip": {"ranges": ["192.0.2.0/24"]}}`)+",", ""),

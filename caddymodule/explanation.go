@@ -28,10 +28,12 @@ type explanation struct {
 
 	// Caller says where the identity comes from: nobody, token, recipient, account or
 	// made up.
-	Caller   string         `json:"caller"`
-	Identity *identityView  `json:"identity,omitempty"`
-	Endpoint string         `json:"endpoint,omitempty"` // of the scheme's own
-	Rules    []consideredAt `json:"rules"`
+	Caller   string        `json:"caller"`
+	Identity *identityView `json:"identity,omitempty"`
+	Endpoint string        `json:"endpoint,omitempty"` // of the scheme's own
+	// Base is what {base} stands for in the rules of the site; empty: none begins with it.
+	Base  string         `json:"base,omitempty"`
+	Rules []consideredAt `json:"rules"`
 
 	// Decision is allow or deny. Status is what the caller sees of a denial; of what is
 	// allowed the answer is somebody else's.
@@ -44,7 +46,8 @@ type explanation struct {
 	// Cause is the precise reason, which the caller is not told, and Code the same in a word.
 	Cause string `json:"cause,omitempty"`
 	Code  string `json:"code,omitempty"`
-	Said  string `json:"said,omitempty"` // what the caller is told
+	// Said is the body that the caller gets of a denial, up to 1 KiB of it.
+	Said string `json:"said,omitempty"`
 	// GoesOn says that the request is refused and goes on as it came: the site is in shadow.
 	GoesOn bool `json:"goes_on"`
 
@@ -72,6 +75,7 @@ type consideredAt struct {
 	Line    int    `json:"line"`
 	Outcome string `json:"outcome"`
 	Reason  string `json:"reason,omitempty"` // what it answered, if it was asked
+	Cause   string `json:"cause,omitempty"`  // why its condition failed
 }
 
 // forwardedView is what the server behind gets.
@@ -83,6 +87,9 @@ type forwardedView struct {
 	// Answer says what becomes of the answer: it streams, or is read.
 	Answer string `json:"answer"`
 }
+
+// maxSaid is how much is told of what the caller gets of a denial, in bytes.
+const maxSaid = 1 << 10
 
 // ownPath is how an explanation calls an endpoint of the scheme's own that has no name.
 const ownPath = "unnamed"
@@ -98,11 +105,14 @@ func (e *explanation) tell(p *passage, from string, own bool, err error) {
 	if own && call.Denial != nil { // by which it is going to answer
 		err = call.Denial
 	}
+	if based, ok := p.scheme.(schemes.Based); ok {
+		e.Base = based.Base()
+	}
 	if explainer, ok := p.scheme.(schemes.Explainer); ok && (own || p.decided) {
 		for _, c := range explainer.Explain(call) {
 			at := consideredAt{Rule: c.Rule.String(), Source: c.Rule.Source, Line: c.Rule.Line, Outcome: c.Outcome.String()}
 			if c.Outcome == policies.Asked {
-				at.Reason = c.Reason.String()
+				at.Reason, at.Cause = c.Reason.String(), c.Cause
 			}
 			e.Rules = append(e.Rules, at)
 		}
@@ -141,15 +151,17 @@ func (e *explanation) tellRefusal(p *passage, own bool, err error) {
 	default:
 		e.RefusedAt = "host"
 	}
-	if e.Said = refusal.Public; refusal.Cause != nil {
+	if refusal.Cause != nil {
 		e.Cause, e.Code = refusal.Cause.Error(), refusal.CauseCode()
 	}
 	e.GoesOn = !own && p.goesOn(err)
-	// The status as the scheme writes it.
+	// The answer as the scheme writes it.
 	w := &unsent{header: http.Header{}}
 	call := p.call
 	p.scheme.Refuse(w, &call, refusal)
-	e.Status = w.status
+	if e.Status = w.status; e.Method != http.MethodHead {
+		e.Said = string(w.body)
+	}
 }
 
 // tellForwarding notes what the server behind gets of a call that is allowed.
@@ -188,12 +200,17 @@ func (e *explanation) note(p *passage, where *place) {
 	note(where.guessed, "no host was named: "+cmp.Or(e.Host, "this one")+" is a guess")
 	note(where.unfollowed, "it was not followed how a request comes to this site")
 	note(e.Caller == fromMadeUp, "the identity is made up: nobody has it")
+	if stranger, ok := p.scheme.(schemes.Stranger); ok && e.Caller == fromMadeUp && e.Identity != nil {
+		for _, strange := range stranger.Strange(p.call.Identity) {
+			note(true, "no token says what is made up here: "+strange)
+		}
+	}
 	note(e.Caller != fromNobody && e.RefusedAt == "" && p.call.Credential.IsZero(), "no credential is looked at here: the call is nobody's, whatever it carries")
 	note(e.Offline, "no server was asked: nothing is known of what its store holds")
 
 	open(e.Identity != nil && (e.Caller == fromRecipient || e.Caller == fromAccount), "whether the credential that is sent is a good one")
 	e.Open = slices.Concat(e.Open, where.open, p.call.Trial.Open)
-	open(e.Decision == allowed && e.Identity != nil, "whether the caller is within its limits at that moment")
+	open(e.Decision == allowed && e.Identity != nil && p.call.Identity.Limits != schemes.Limits{}, "whether the caller is within its limits at that moment")
 	open(e.Endpoint != "" && e.Decision == allowed, "what the endpoint answers")
 }
 
@@ -209,6 +226,10 @@ func (e *explanation) hide(token string) {
 		}
 	}
 	hidden(&e.Path, &e.Host, &e.Cause, &e.Said)
+	e.Said = strings.ToValidUTF8(e.Said[:min(len(e.Said), maxSaid)], "")
+	for i := range e.Rules {
+		hidden(&e.Rules[i].Cause)
+	}
 	if f := e.Forwarded; f != nil {
 		hidden(&f.Path, &f.Host)
 		for i := range f.Headers {

@@ -13,7 +13,11 @@ func (e *explanation) writeTo(out io.Writer) {
 	row := func(name, format string, args ...any) {
 		_, _ = fmt.Fprintf(out, "%-10s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	row("site", "%s (%s, realm %s)%s", e.Site, e.Scheme, e.Realm, map[bool]string{true: ", in shadow"}[e.Shadow])
+	site := fmt.Sprintf("%s (%s, realm %s)", e.Site, e.Scheme, e.Realm)
+	if e.Shadow {
+		site += ", in shadow"
+	}
+	row("site", "%s", site)
 	row("host", "%s", cmp.Or(e.Host, "refused: "+e.Cause))
 	if e.Host != "" {
 		row("path", "%s", cmp.Or(e.Path, "refused: "+e.Cause))
@@ -22,16 +26,25 @@ func (e *explanation) writeTo(out io.Writer) {
 	if e.Endpoint != "" {
 		row("endpoint", "the gateway's own: %s", e.Endpoint)
 	}
-	for i, rule := range e.Rules {
-		row(map[bool]string{true: "rules"}[i == 0], "%s:%d  %s", rule.Source, rule.Line, rule.Rule)
-		row("", "  %s", strings.TrimSuffix(rule.Outcome+": "+rule.Reason, ": "))
+	if e.Base != "" {
+		row("base", "%s", e.Base)
+	}
+	name := "rules"
+	for _, rule := range e.Rules {
+		row(name, "%s:%d  %s", rule.Source, rule.Line, rule.Rule)
+		name = ""
+		row(name, "  %s", rule.answer())
 	}
 	if len(e.Rules) == 0 && (e.RefusedAt == "" || e.RefusedAt == "rules") && e.Endpoint == "" {
 		row("rules", "none is for this path: what no rule names is denied")
 	}
 	row("decision", "%s", e.verdict())
 	if e.Said != "" {
-		row("", "the caller is told: %s", e.Said)
+		told := "is told"
+		if e.GoesOn {
+			told = "would be told"
+		}
+		row("", "the caller %s: %s", told, strings.Join(strings.Fields(e.Said), " "))
 	}
 	if e.Cause != "" && e.Path != "" {
 		row("", "the cause: %s", e.Cause)
@@ -47,6 +60,17 @@ func (e *explanation) writeTo(out io.Writer) {
 	}
 }
 
+// answer says what came of a rule, in a line.
+func (c *consideredAt) answer() string {
+	words := c.Outcome
+	for _, more := range []string{c.Reason, c.Cause} {
+		if more != "" {
+			words += ": " + more
+		}
+	}
+	return words
+}
+
 // who says who calls, in a line.
 func (e *explanation) who() string {
 	id := e.Identity
@@ -55,8 +79,12 @@ func (e *explanation) who() string {
 		return "nobody: no credential"
 	case id == nil && e.RefusedAt == "identity":
 		return "by " + e.Caller + ", refused"
+	case id == nil && e.Endpoint != "":
+		return "not asked: the endpoint needs no caller"
+	case id == nil && (e.RefusedAt == "" || e.RefusedAt == "rules"):
+		return "not asked: no rule for this path needs a caller"
 	case id == nil:
-		return "nobody"
+		return "not asked: the request is refused before"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", id.Kind, id.Name)
@@ -97,8 +125,14 @@ func (e *explanation) verdict() string {
 
 // writeTo prints what the server behind gets.
 func (f *forwardedView) writeTo(out io.Writer, method string) {
-	query := map[string]string{headerKept: ", its query as it came", "changed": ", its query changed"}[f.Query]
-	_, _ = fmt.Fprintf(out, "%-10s %s %s to %s%s; the answer %s\n", "forwarded", method, f.Path, f.Host, query, f.Answer)
+	query := ""
+	switch f.Query {
+	case headerKept:
+		query = ", its query as it came"
+	case "changed":
+		query = ", its query changed"
+	}
+	_, _ = fmt.Fprintf(out, "%-10s %s %s, Host: %s%s; the answer %s\n", "forwarded", method, f.Path, f.Host, query, f.Answer)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, change := range []string{headerSet, headerReplaced, headerRemoved, headerKept} {
 		var plain []string
@@ -106,13 +140,13 @@ func (f *forwardedView) writeTo(out io.Writer, method string) {
 			switch {
 			case header.Change != change:
 			case header.Value != "":
-				_, _ = fmt.Fprintf(table, "%-10s %s\t%s: %s\n", "", change, header.Name, header.Value)
+				_, _ = fmt.Fprintf(table, "%-10s would be %s\t%s: %s\n", "", change, header.Name, header.Value)
 			default:
 				plain = append(plain, header.Name)
 			}
 		}
 		if len(plain) > 0 {
-			_, _ = fmt.Fprintf(table, "%-10s %s\t%s\n", "", change, strings.Join(plain, ", "))
+			_, _ = fmt.Fprintf(table, "%-10s would be %s\t%s\n", "", change, strings.Join(plain, ", "))
 		}
 	}
 	_ = table.Flush()

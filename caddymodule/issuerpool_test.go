@@ -78,7 +78,7 @@ func TestConfigurationThatDoesNotRunFetchesNoKeys(t *testing.T) {
 		<-called
 	})
 	key := issuerKey{issuer: "https://" + listener.Addr().String(), audience: "sharing"}
-	text := config(t, storeApp(t.TempDir())+","+httpApp(`{"match": [{"host": ["a.example.com"]}], "handle": [`+
+	text := config(t, storeApp(t.TempDir())+","+httpApp(`{"handle": [`+
 		gateJSON("a", `, "credentials_api": {"path": "/t", "audience": "sharing", "issuer": "`+key.issuer+`"}`)+`]}`))
 
 	// Held, so that what a check begins would outlast it.
@@ -86,6 +86,11 @@ func TestConfigurationThatDoesNotRunFetchesNoKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if _, err := issuers.Delete(key); err != nil {
+			t.Error(err)
+		}
+	})
 	began := false
 	begin := held.start
 	held.start = func() {
@@ -106,10 +111,7 @@ func TestConfigurationThatDoesNotRunFetchesNoKeys(t *testing.T) {
 	}
 	run(t, text)
 	if !began {
-		t.Error("a configuration that runs has nobody fetch its keys")
+		t.Fatal("a configuration that runs has nobody fetch its keys")
 	}
 	<-accepted
-	if _, err := issuers.Delete(key); err != nil {
-		t.Fatal(err)
-	}
 }

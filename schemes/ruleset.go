@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
@@ -47,6 +48,14 @@ func (s RuleSet) Compile(own []policies.Rule, base string, mistake func(*policie
 	}
 	table, err := s.Policy(nil, base)
 	return policy, Routes{table: table}, err
+}
+
+// BaseOf returns base if any rule of a policy begins with {base}, else nothing.
+func BaseOf(policy *policies.Policy, base string) string {
+	if slices.ContainsFunc(policy.Rules(), func(r *policies.Rule) bool { return strings.HasPrefix(r.Pattern, "{base}") }) {
+		return base
+	}
+	return ""
 }
 
 // Literals returns the segments with which a pattern begins, up to the first parameter,

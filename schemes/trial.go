@@ -63,6 +63,19 @@ type Completer interface {
 	Complete(id *Identity)
 }
 
+// Stranger is a scheme that knows which identities no credential has.
+type Stranger interface {
+	// Strange returns, in words for people, what an identity that is made up has and no
+	// credential says, such as a kind or a role; none: a credential may say all of it.
+	Strange(id *Identity) []string
+}
+
+// Based is a scheme whose rules may begin with {base}.
+type Based interface {
+	// Base returns what {base} stands for; empty if no rule of the site begins with it.
+	Base() string
+}
+
 // OfflineIdentifier is a scheme that can tell without a store who presented a credential.
 type OfflineIdentifier interface {
 	// IdentifyOffline is Identify, but for what only the store knows, such as revocations.

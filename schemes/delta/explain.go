@@ -14,6 +14,9 @@ func (s *Scheme) Explain(call *schemes.Call) []policies.Consideration {
 	return considered
 }
 
+// Base implements schemes.Based.
+func (s *Scheme) Base() string { return schemes.BaseOf(s.policy, s.config.Endpoint) }
+
 // Portray implements schemes.Portrayer: who is the name or the id of a recipient. On data
 // calls it is the recipient with a token of its own, at the credentials API with its
 // management key.
@@ -49,6 +52,7 @@ func (s *Scheme) Complete(id *schemes.Identity) { id.Grants = newGrantSet(nil) }
 // Interface guards
 var (
 	_ schemes.Explainer = (*Scheme)(nil)
+	_ schemes.Based     = (*Scheme)(nil)
 	_ schemes.Portrayer = (*Scheme)(nil)
 	_ schemes.Completer = (*Scheme)(nil)
 )

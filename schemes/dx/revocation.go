@@ -43,7 +43,6 @@ func revocationDenial(call *schemes.Call) *schemes.Refusal {
 
 // serveRevocation ends the tokens of the user that the body names.
 func (s *Scheme) serveRevocation(w http.ResponseWriter, call *schemes.Call) error {
-	call.Action = "revokeUserTokens"
 	if call.Denial != nil {
 		return call.Denial
 	}

@@ -29,6 +29,8 @@ var (
 	_ schemes.Starter           = (*Scheme)(nil)
 	_ schemes.Explainer         = (*Scheme)(nil)
 	_ schemes.Presenter         = (*Scheme)(nil)
+	_ schemes.Stranger          = (*Scheme)(nil)
+	_ schemes.Based             = (*Scheme)(nil)
 	_ schemes.OfflineIdentifier = (*Scheme)(nil)
 )
 
@@ -87,6 +89,7 @@ func (s *Scheme) Endpoint(call *schemes.Call) schemes.Endpoint {
 	if !isRevocation(call) {
 		return nil
 	}
+	call.Action = "revokeUserTokens"
 	call.Denial = revocationDenial(call)
 	return s.serveRevocation
 }
@@ -118,8 +121,14 @@ func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
 // Explain implements schemes.Explainer.
 func (s *Scheme) Explain(call *schemes.Call) []policies.Consideration {
 	_, considered := s.policy.Explain(call.Request.Method, call.Path.Segments(), call.Path.TrailingSlash(), call.PolicySubject())
-	return considered
+	// As for ask: what browsers may ask of every path is no rule for it.
+	return slices.DeleteFunc(considered, func(c policies.Consideration) bool {
+		return c.Outcome == policies.OtherMethod && slices.Equal(c.Rule.Methods, preflightOnly)
+	})
 }
+
+// Base implements schemes.Based.
+func (s *Scheme) Base() string { return schemes.BaseOf(s.policy, s.config.BasePath) }
 
 // Denied implements schemes.Scheme. Whoever calls with whatever token gets the same answer;
 // a route that there is not is said to be none.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 var (
@@ -30,6 +31,20 @@ func (s *Scheme) VainRules() []string {
 		}
 	}
 	return vain
+}
+
+// Strange implements schemes.Stranger.
+func (s *Scheme) Strange(id *schemes.Identity) []string {
+	var strange []string
+	if !slices.Contains(knownKinds, id.Kind) {
+		strange = append(strange, "the kind "+id.Kind)
+	}
+	for _, role := range id.Roles {
+		if !slices.Contains(knownRoles, role) {
+			strange = append(strange, "the role "+role)
+		}
+	}
+	return strange
 }
 
 func allIn(known []string) func([]string) bool {
