@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -25,7 +26,9 @@ type DX struct {
 	Issuer string `json:"issuer,omitempty"`
 
 	// The https address of the issuer's key set, such as
-	// `https://aaa.example.com/auth/v1/jwks`. Give one of keys, certificate and key_file.
+	// `https://aaa.example.com/auth/v1/jwks`. Give one of keys, certificate and key_file;
+	// an address that ends in `/cert` is taken for a certificate's, and what is no address
+	// for a file.
 	Keys string `json:"keys,omitempty"`
 
 	// The https address that answers with the issuer's certificate, such as
@@ -116,7 +119,7 @@ func (d *DX) Provision(ctx caddy.Context) error {
 		Issuer:      d.Issuer,
 		Audience:    d.Audience,
 		BasePath:    d.BasePath,
-		Keys:        dx.KeySource{JWKS: d.Keys, Certificate: d.Certificate, File: d.KeyFile},
+		Keys:        d.keySource(),
 		KeyOverlap:  time.Duration(d.KeyOverlap),
 		Servers:     d.Servers,
 		URNPrefix:   d.URNPrefix,
@@ -141,6 +144,20 @@ func (d *DX) Provision(ctx caddy.Context) error {
 		d.config.WebhookSecret = schemes.NewCredential(secret)
 	}
 	return nil
+}
+
+// keySource is where the keys are. AAA calls the address of its certificate so; whoever
+// writes that, or a file, behind keys means no key set.
+func (d *DX) keySource() dx.KeySource {
+	source := dx.KeySource{JWKS: d.Keys, Certificate: d.Certificate, File: d.KeyFile}
+	switch {
+	case d.Keys == "" || d.Certificate != "" || d.KeyFile != "":
+	case !strings.Contains(d.Keys, "://"):
+		source = dx.KeySource{File: d.Keys}
+	case strings.HasSuffix(d.Keys, "/cert"):
+		source = dx.KeySource{Certificate: d.Keys}
+	}
+	return source
 }
 
 // Build implements SchemeModule.

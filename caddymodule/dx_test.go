@@ -70,6 +70,22 @@ func TestDXOptionsReachTheScheme(t *testing.T) {
 	}
 }
 
+func TestKeysThatAreNoKeySetAreTakenForWhatTheyAre(t *testing.T) {
+	for keys, want := range map[string]dx.KeySource{
+		"https://aaa.example.com/auth/v1/jwks": {JWKS: "https://aaa.example.com/auth/v1/jwks"},
+		"https://aaa.example.com/auth/v1/cert": {Certificate: "https://aaa.example.com/auth/v1/cert"},
+		"/etc/gatehouse/aaa.pem":               {File: "/etc/gatehouse/aaa.pem"},
+	} {
+		if got := (&DX{Keys: keys}).keySource(); got != want {
+			t.Errorf("%s: %+v", keys, got)
+		}
+	}
+	two := (&DX{Keys: "aaa.pem", Certificate: "https://aaa.example.com/auth/v1/cert"}).keySource()
+	if two.JWKS == "" || two.Certificate == "" {
+		t.Errorf("two sources become one: %+v", two)
+	}
+}
+
 func TestDXDefaultsAreThoseOfTheRules(t *testing.T) {
 	for rules, want := range map[string][2]string{
 		``:                                {"/dx/apd/dmp/v1", "urn:dx:dmp:"},
