@@ -170,6 +170,8 @@ func TestPlaceholdersMeanNothingInRulesAndRequests(t *testing.T) {
 		"/x":                        http.StatusNotFound,
 		"/b/{http.request.host}":    http.StatusOK,
 		"/b/apd.example.com":        http.StatusUnauthorized,
+
+		// In values, too.
 		"/c?q=%7Bhttp.request.host%7D+%7Bpath%7D": http.StatusOK,
 		"/c?q=apd.example.com+/c":                 http.StatusUnauthorized,
 	} {
