@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/schemes/dx"
 	"github.com/gatehouse-auth/gatehouse/schemes/pda"
@@ -19,12 +19,11 @@ import (
 // shippedRules are the rule sets of all schemes.
 var shippedRules = []struct {
 	scheme string
-	names  []string
-	text   func(name string) (text string, ok bool)
+	sets   schemes.RuleSets
 }{
-	{delta.Name, delta.RuleNames, delta.ShippedRules},
-	{dx.Name, dx.RuleNames, dx.ShippedRules},
-	{pda.Name, pda.RuleNames, pda.ShippedRules},
+	{delta.Name, delta.RuleSets},
+	{dx.Name, dx.RuleSets},
+	{pda.Name, pda.RuleSets},
 }
 
 func rulesCommand(c *client) *cobra.Command {
@@ -65,11 +64,9 @@ type ruleView struct {
 }
 
 func viewRule(rule *policies.Rule) ruleView {
-	who := policies.Rule{Methods: rule.Methods, Pattern: rule.Pattern, Who: rule.Who}
 	return ruleView{
 		Source: rule.Source, Line: rule.Line, Methods: rule.Methods, Path: rule.Pattern, When: rule.When,
-		Who:    strings.Join(strings.Fields(who.String())[3:], " "), // behind allow, methods and pattern
-		Public: rule.Who.Class == policies.Public,
+		Who: rule.Who.String(), Public: rule.Who.Class == policies.Public,
 	}
 }
 
@@ -108,13 +105,12 @@ begin with a copy:
 func (c *client) listRuleSets(cmd *cobra.Command) error {
 	var views []ruleSetView
 	for _, of := range shippedRules {
-		for i, name := range of.names {
-			text, _ := of.text(name)
-			rules, err := policies.Parse(name, text)
+		for i, set := range of.sets {
+			rules, err := policies.Parse(set.Name, set.Text)
 			if err != nil {
 				return err
 			}
-			views = append(views, ruleSetView{Name: name, Scheme: of.scheme, Default: i == 0, Rules: len(rules)})
+			views = append(views, ruleSetView{Name: set.Name, Scheme: of.scheme, Default: i == 0, Rules: len(rules)})
 		}
 	}
 	return c.print(cmd, views, func(out io.Writer) {
@@ -133,12 +129,12 @@ func (c *client) listRuleSets(cmd *cobra.Command) error {
 func (c *client) showRuleSet(cmd *cobra.Command, name string) error {
 	var names []string
 	for _, of := range shippedRules {
-		names = append(names, of.names...)
-		text, ok := of.text(name)
+		names = append(names, of.sets.Names()...)
+		set, ok := of.sets.Find(name)
 		if !ok {
 			continue
 		}
-		rules, err := policies.Parse(name, text)
+		rules, err := policies.Parse(set.Name, set.Text)
 		if err != nil {
 			return err
 		}
@@ -146,7 +142,7 @@ func (c *client) showRuleSet(cmd *cobra.Command, name string) error {
 		for i := range rules {
 			views[i] = viewRule(&rules[i])
 		}
-		return c.print(cmd, views, func(out io.Writer) { _, _ = io.WriteString(out, text) })
+		return c.print(cmd, views, func(out io.Writer) { _, _ = io.WriteString(out, set.Text) })
 	}
 	return fmt.Errorf("there is no set %q; there are: %s", name, strings.Join(names, ", "))
 }
@@ -158,22 +154,11 @@ type faultView struct {
 	Text   string `json:"text"`
 }
 
-// faultsOf are all faults that an error holds, in the order of their lines.
-func faultsOf(err error) []faultView {
-	var faults []faultView
-	switch e := err.(type) { //nolint:errorlint // the tree is walked here
-	case nil:
-	case *policies.Fault:
-		faults = append(faults, faultView{e.Source, e.Line, e.Text})
-	case interface{ Unwrap() []error }:
-		for _, one := range e.Unwrap() {
-			faults = append(faults, faultsOf(one)...)
-		}
-	default:
-		if inner := errors.Unwrap(err); inner != nil {
-			return faultsOf(inner)
-		}
+// viewFaults views all faults that an error holds.
+func viewFaults(err error) []faultView {
+	var views []faultView
+	for _, fault := range policies.Faults(err) {
+		views = append(views, faultView{fault.Source, fault.Line, fault.Text})
 	}
-	slices.SortStableFunc(faults, func(a, b faultView) int { return cmp.Compare(a.Line, b.Line) })
-	return faults
+	return views
 }

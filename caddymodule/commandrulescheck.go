@@ -67,7 +67,7 @@ func rulesToCheck(cmd *cobra.Command, file string) (name, text string, err error
 	text, err = readRules(file)
 	if errors.Is(err, os.ErrNotExist) && filepath.Base(file) == file {
 		for _, of := range shippedRules {
-			if _, ok := of.text(file); ok {
+			if _, ok := of.sets.Find(file); ok {
 				err = fmt.Errorf("%w; %s is a set that is shipped: caddy gatehouse rules show %s", err, file, file)
 			}
 		}
@@ -77,7 +77,7 @@ func rulesToCheck(cmd *cobra.Command, file string) (name, text string, err error
 
 // printFaults prints each fault on a line of its own, and returns how many there are.
 func (c *client) printFaults(cmd *cobra.Command, err error) error {
-	faults := faultsOf(err)
+	faults := viewFaults(err)
 	if len(faults) == 0 {
 		return err // not of a line, such as the base path
 	}

@@ -165,7 +165,7 @@ func (d *Delta) Provision(caddy.Context) error {
 		StripLocations:      d.StripLocations,
 	}
 	var err error
-	if d.config.Rules, err = d.Rules.read(delta.RuleNames, delta.ShippedRules); err != nil {
+	if d.config.Rules, err = d.Rules.read(delta.RuleSets); err != nil {
 		return err
 	}
 	switch d.Activation {
@@ -330,7 +330,7 @@ func (d *Delta) UnmarshalCaddyfile(tokens *caddyfile.Dispenser) error {
 		case "strip_locations":
 			err = o.flag(&d.StripLocations)
 		case "rules":
-			err = o.rules(&d.Rules, delta.RuleNames)
+			err = o.rules(&d.Rules, delta.RuleSets)
 		case "realm":
 			err = o.text(&d.Realm)
 		case "credentials_api":

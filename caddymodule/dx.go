@@ -133,7 +133,7 @@ func (d *DX) Provision(ctx caddy.Context) error {
 		d.config.Keycloak = &dx.Keycloak{Issuer: k.Issuer, JWKS: k.Keys, Audience: k.Audience, Clients: k.Clients}
 	}
 	var err error
-	if d.config.Rules, err = d.Rules.read(dx.RuleNames, dx.ShippedRules); err != nil {
+	if d.config.Rules, err = d.Rules.read(dx.RuleSets); err != nil {
 		return err
 	}
 	if d.WebhookSecret != "" {
@@ -237,7 +237,7 @@ func (d *DX) UnmarshalCaddyfile(tokens *caddyfile.Dispenser) error {
 		case "base_path":
 			err = o.text(&d.BasePath)
 		case "rules":
-			err = o.rules(&d.Rules, dx.RuleNames)
+			err = o.rules(&d.Rules, dx.RuleSets)
 		case "servers":
 			err = o.texts(&d.Servers)
 		case "keycloak":

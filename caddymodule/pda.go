@@ -111,7 +111,7 @@ func (p *PDA) Provision(caddy.Context) error {
 		Public:          p.Public,
 	}
 	var err error
-	p.config.Rules, err = p.Rules.read(pda.RuleNames, pda.ShippedRules)
+	p.config.Rules, err = p.Rules.read(pda.RuleSets)
 	return err
 }
 
@@ -187,7 +187,7 @@ func (p *PDA) UnmarshalCaddyfile(tokens *caddyfile.Dispenser) error {
 		case "public":
 			err = o.texts(&p.Public)
 		case "rules":
-			err = o.rules(&p.Rules, pda.RuleNames)
+			err = o.rules(&p.Rules, pda.RuleSets)
 		case "realm":
 			err = o.text(&p.Realm)
 		default:

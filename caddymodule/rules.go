@@ -7,9 +7,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // Rules are who may call what on a site: a set that is shipped with the scheme, a file,
@@ -41,21 +41,22 @@ type RulesText struct {
 	Text string `json:"text,omitempty"`
 }
 
-// maxRules bounds a text of rules, in bytes.
-const maxRules = 1 << 20
-
 // errNoRules says that a text holds no rule.
 var errNoRules = errors.New("there is no rule, so that every call would be refused")
 
-// read returns the rules of an option; nil if it is not given. shipped are the sets of
-// the scheme, with their names. The errors name each faulty line.
-func (r *Rules) read(names []string, shipped func(name string) (text string, ok bool)) ([]policies.Rule, error) {
+// read returns the rules of an option; nil, which stands for the default, if it is not
+// given or names that. shipped are the sets of the scheme. The errors name each faulty
+// line.
+func (r *Rules) read(shipped schemes.RuleSets) ([]policies.Rule, error) {
 	if r == nil {
 		return nil, nil
 	}
-	texts, err := r.texts(names, shipped)
+	texts, err := r.texts(shipped)
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
+	}
+	if r.Name != "" && r.Name == shipped[0].Name {
+		return nil, nil
 	}
 	var rules []policies.Rule
 	var faults []error
@@ -73,7 +74,7 @@ func (r *Rules) read(names []string, shipped func(name string) (text string, ok 
 }
 
 // texts finds the texts that an option names.
-func (r *Rules) texts(names []string, shipped func(string) (string, bool)) ([]RulesText, error) {
+func (r *Rules) texts(shipped schemes.RuleSets) ([]RulesText, error) {
 	given := 0
 	for _, is := range []bool{r.Name != "", r.File != "", r.Text != "" || len(r.More) > 0} {
 		if is {
@@ -84,11 +85,11 @@ func (r *Rules) texts(names []string, shipped func(string) (string, bool)) ([]Ru
 	case given != 1:
 		return nil, errors.New("give one of name, file and text")
 	case r.Name != "":
-		text, ok := shipped(r.Name)
+		set, ok := shipped.Find(r.Name)
 		if !ok {
-			return nil, unknownRules(r.Name, names)
+			return nil, unknownRules(r.Name, shipped.Names())
 		}
-		return []RulesText{{Source: r.Name, Text: text}}, nil
+		return []RulesText{{Source: set.Name, Text: set.Text}}, nil
 	case r.File != "":
 		text, err := readRules(r.File)
 		if err != nil {
@@ -112,27 +113,7 @@ func (t *RulesText) parse() ([]policies.Rule, error) {
 	if line < 1 {
 		return nil, fmt.Errorf("line: %d is no number of a line", line)
 	}
-	if len(t.Text) > maxRules {
-		return nil, fmt.Errorf("%s is longer than 1 MiB", source)
-	}
-	rules, err := policies.Parse(source, t.Text)
-	for i := range rules {
-		rules[i].Line += line - 1
-	}
-	moveFaults(err, line-1)
-	return rules, err
-}
-
-// moveFaults adds to the lines of all faults that an error holds.
-func moveFaults(err error, lines int) {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked here
-	case *policies.Fault:
-		e.Line += lines
-	case interface{ Unwrap() []error }:
-		for _, one := range e.Unwrap() {
-			moveFaults(one, lines)
-		}
-	}
+	return policies.ParseAt(source, line, t.Text)
 }
 
 // readRules reads a file of rules. The errors name it.
@@ -153,32 +134,12 @@ func readRules(path string) (string, error) {
 	return readRulesFrom(path, file)
 }
 
-// readRulesFrom reads rules from a reader that errors call by a name.
+// readRulesFrom reads rules from a reader that errors call by a name. Of what is too long it
+// reads as much as shows that.
 func readRulesFrom(name string, from io.Reader) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(from, maxRules+1))
-	switch {
-	case err != nil:
+	text, err := io.ReadAll(io.LimitReader(from, policies.MaxText+1))
+	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
-	case len(text) > maxRules:
-		return "", fmt.Errorf("%s is longer than 1 MiB", name)
-	case !utf8.Valid(text):
-		return "", fmt.Errorf("%s:%d: the line is not valid utf-8; save the file as utf-8", name, lineOfBadText(text))
 	}
 	return string(text), nil
-}
-
-// lineOfBadText is the number of the first line that is not UTF-8.
-func lineOfBadText(text []byte) int {
-	line := 1
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		if r == utf8.RuneError && size == 1 {
-			break
-		}
-		if r == '\n' {
-			line++
-		}
-		text = text[size:]
-	}
-	return line
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/gatehouse-auth/gatehouse/policies"
 )
 
 func TestRulesThatCannotWorkFailToLoad(t *testing.T) {
@@ -32,14 +34,14 @@ func TestRulesThatCannotWorkFailToLoad(t *testing.T) {
 		{"a file that is not there", `{"file": "/nowhere/own.rules"}`, []string{"/nowhere/own.rules"}},
 		{"a folder", fmt.Sprintf(`{"file": %q}`, folder), []string{folder + " is no file"}},
 		{"a device", `{"file": "/dev/zero"}`, []string{"/dev/zero is no file"}},
-		{"a huge file", fmt.Sprintf(`{"file": %q}`, path("huge", strings.Repeat("#", maxRules+1))), []string{"huge is longer than 1 MiB"}},
+		{"a huge file", fmt.Sprintf(`{"file": %q}`, path("huge", strings.Repeat("#", policies.MaxText+1))), []string{"huge:1: ", "longer than the 1 MiB"}},
 		{"a file that is not utf-8", fmt.Sprintf(`{"file": %q}`, path("latin", "#\n# caf\xe9\n")), []string{"latin:2: ", "utf-8"}},
 		{"an empty file", fmt.Sprintf(`{"file": %q}`, path("empty", "\n# nothing\n")), []string{"no rule", "every call would be refused"}},
 		{"a faulty file", fmt.Sprintf(`{"file": %q}`, path("bad", "\nallow GET /a\n\nallow get /b public")), []string{"bad:2: ", "bad:4: "}},
 		{"a faulty text", `{"source": "Caddyfile", "line": 10, "text": "allow GET /a\n\nallow get /b public", "more": [{"source": "more", "line": 3, "text": "allow GET /c"}]}`, []string{"Caddyfile:10: ", "Caddyfile:12: ", "more:3: "}},
 		{"a text without a name", `{"text": "allow GET /a"}`, []string{"rules:1: "}},
 		{"a negative line", `{"line": -1, "text": "allow GET /a public"}`, []string{"line: -1"}},
-		{"a huge text", `{"text": "` + strings.Repeat("#", maxRules+1) + `"}`, []string{"longer than 1 MiB"}},
+		{"a huge text", `{"text": "` + strings.Repeat("#", policies.MaxText+1) + `"}`, []string{"longer than the 1 MiB"}},
 		{"rules that overlap", `{"source": "Caddyfile", "line": 10, "text": "allow GET /{a}/x public\nallow GET /x/{b} public"}`, []string{"Caddyfile:10", "Caddyfile:11"}},
 		{"a condition that is none", `{"source": "Caddyfile", "line": 10, "text": "allow GET /a public when name"}`, []string{"Caddyfile:10: "}},
 		{"a misspelt member", `{"nmae": "pda"}`, []string{"nmae"}},

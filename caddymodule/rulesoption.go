@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
 // rules takes who may call what. Syntax:
@@ -25,9 +26,9 @@ import (
 // What has a slash or a dot in its name is a file. It is read now, and its text becomes
 // part of the configuration: a reload then sees that it has changed, and one that is
 // faulty fails to load, so that the rules that run stay. A relative path starts at the
-// folder of the file that names it, as that of `import` does. names are the sets that are
-// shipped with the scheme.
-func (o *options) rules(value **Rules, names []string) error {
+// folder of the file that names it, as that of `import` does. shipped are the sets of the
+// scheme.
+func (o *options) rules(value **Rules, shipped schemes.RuleSets) error {
 	name := o.tokens.Val()
 	if o.seen[name] {
 		return o.tokens.Errf("option %s is given twice", name)
@@ -39,7 +40,7 @@ func (o *options) rules(value **Rules, names []string) error {
 			return err
 		}
 		*value = &Rules{RulesText: texts[0], More: texts[1:]}
-		return check(texts)
+		return checkLines(texts)
 	}
 	given := o.tokens.Token()
 	if o.tokens.NextArg() {
@@ -49,8 +50,8 @@ func (o *options) rules(value **Rules, names []string) error {
 		return errAt(given, "option %s takes a name or a block, not both", name)
 	}
 	if !strings.ContainsAny(given.Text, "./") {
-		if !slices.Contains(names, given.Text) {
-			return errAt(given, "option %s: %w", name, unknownRules(given.Text, names))
+		if _, ok := shipped.Find(given.Text); !ok {
+			return errAt(given, "option %s: %w", name, unknownRules(given.Text, shipped.Names()))
 		}
 		*value = &Rules{Name: given.Text}
 		return nil
@@ -64,12 +65,12 @@ func (o *options) rules(value **Rules, names []string) error {
 		return errAt(given, "option %s: %w", name, err)
 	}
 	*value = &Rules{RulesText: RulesText{Source: path, Text: text}}
-	return check([]RulesText{(*value).RulesText})
+	return checkLines([]RulesText{(*value).RulesText})
 }
 
-// check finds the faults that each line has by itself. Whether the lines agree with each
+// checkLines finds the faults that each line has by itself. Whether the lines agree with each
 // other is found when the configuration is loaded.
-func check(texts []RulesText) error {
+func checkLines(texts []RulesText) error {
 	var faults []error
 	for _, text := range texts {
 		_, err := text.parse()

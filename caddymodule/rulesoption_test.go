@@ -59,7 +59,7 @@ func adaptRules(t *testing.T, folder, text string) (*Rules, error) {
 // textOf is what inline rules became, one a line, each with its position.
 func textOf(t *testing.T, folder string, rules *Rules) string {
 	t.Helper()
-	read, err := rules.read(nil, nil)
+	read, err := rules.read(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestFaultyRulesAreNamedWhereTheyStand(t *testing.T) {
 		"bad.rules":   "# first\nallow GET /a\nallow GET /b publik\n",
 		"latin.rules": "# first\nallow GET /caf\xe9 public\n",
 		"empty.rules": "# nothing\n",
-		"huge.rules":  strings.Repeat("# a long comment\n", maxRules/16),
+		"huge.rules":  strings.Repeat("# a long comment\n", policies.MaxText/16),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -221,7 +221,7 @@ func TestFaultyRulesAreNamedWhereTheyStand(t *testing.T) {
 		{"an empty block behind a rule", "rules {\nallow GET /a role a {\n}\n}", []string{"Caddyfile:4", "no block"}},
 		{"a file that is not there", "rules ./none.rules", []string{"none.rules", "no such file", "Caddyfile:3"}},
 		{"a folder", "rules folder.rules", []string{"folder.rules is no file"}},
-		{"a huge file", "rules huge.rules", []string{"longer than 1 MiB"}},
+		{"a huge file", "rules huge.rules", []string{"longer than the 1 MiB"}},
 		{"a file that is not utf-8", "rules latin.rules", []string{"latin.rules:2", "utf-8"}},
 		{"a faulty file", "rules bad.rules", []string{"bad.rules:2: ", "bad.rules:3: ", "publik"}},
 		{"another word", "rules {\ndeny GET /a public\n}", []string{"Caddyfile:4: ", `"deny"`}},
@@ -338,7 +338,7 @@ func TestInlineRulesAreThoseOfAFile(t *testing.T) {
 			refused++
 			continue
 		}
-		got, err := rules.read(nil, nil)
+		got, err := rules.read(nil)
 		if err != nil || len(got) != 1 {
 			t.Fatalf("%q became %+v: %v", line, rules, err)
 		}

@@ -2,7 +2,6 @@ package policies
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,18 +81,6 @@ func (p *Policy) Rules() []*Rule {
 
 func tooManyRules(r *Rule) *Fault {
 	return fault(r, ErrSyntax, fmt.Sprintf("this is one rule more than the %d that are allowed; write parameters in place of many paths", maxRules))
-}
-
-// joinFaults sorts faults by their place and returns the first of them.
-func joinFaults(faults []*Fault) error {
-	slices.SortStableFunc(faults, func(a, b *Fault) int {
-		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line))
-	})
-	var list []error
-	for _, f := range faults[:min(len(faults), maxFaults)] {
-		list = append(list, f)
-	}
-	return errors.Join(list...)
 }
 
 func overlaps(lines []*line) (faults []*Fault) {

@@ -1,8 +1,11 @@
 package policies
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 var (
@@ -39,3 +42,33 @@ func (f *Fault) Error() string { return fmt.Sprintf("%s:%d: %s", f.Source, f.Lin
 
 // Unwrap returns ErrSyntax, ErrOverlap or ErrUnreachable.
 func (f *Fault) Unwrap() error { return f.kind }
+
+// joinFaults sorts faults by their place and returns the first of them.
+func joinFaults(faults []*Fault) error {
+	slices.SortStableFunc(faults, func(a, b *Fault) int {
+		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line))
+	})
+	var list []error
+	for _, f := range faults[:min(len(faults), maxFaults)] {
+		list = append(list, f)
+	}
+	return errors.Join(list...)
+}
+
+// Faults returns all faults that an error holds, however deep, in the order of their lines.
+func Faults(err error) []*Fault {
+	var faults []*Fault
+	switch e := err.(type) { //nolint:errorlint // the tree is walked here
+	case nil:
+	case *Fault:
+		faults = append(faults, e)
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			faults = append(faults, Faults(one)...)
+		}
+	default:
+		return Faults(errors.Unwrap(err))
+	}
+	slices.SortStableFunc(faults, func(a, b *Fault) int { return cmp.Compare(a.Line, b.Line) })
+	return faults
+}

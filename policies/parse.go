@@ -15,13 +15,16 @@ import (
 // KiB in a line are errors, and so are characters that cannot be seen. Whether conditions are
 // good CEL and rules agree with each other is left to Compile, so that the rules of
 // several sources can be put together.
-func Parse(source, text string) ([]Rule, error) {
+func Parse(source, text string) ([]Rule, error) { return ParseAt(source, 1, text) }
+
+// ParseAt is Parse of a text whose first line has another number than 1 where it stands.
+func ParseAt(source string, first int, text string) ([]Rule, error) {
 	var rules []Rule
 	var faults []*Fault
-	if len(text) > maxText {
-		return nil, &Fault{source, 1, fmt.Sprintf("the text has %d bytes, and %d are allowed; write parameters in place of many paths", len(text), maxText), ErrSyntax}
+	if len(text) > MaxText {
+		return nil, &Fault{source, first, "the text is longer than the 1 MiB that are allowed; write parameters in place of many paths", ErrSyntax}
 	}
-	number := 0
+	number := first - 1
 	for line := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") {
 		number++
 		rule := Rule{Source: source, Line: number}
@@ -48,8 +51,8 @@ func Parse(source, text string) ([]Rule, error) {
 }
 
 const (
-	// maxText bounds the text of one source, in bytes.
-	maxText = 1 << 20
+	// MaxText bounds the text of one source, in bytes.
+	MaxText = 1 << 20
 
 	// maxLine bounds a line of it, in bytes.
 	maxLine = 16 << 10

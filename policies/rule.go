@@ -66,15 +66,21 @@ type Who struct {
 
 // String returns the rule in the form in which it is written, without comment.
 func (r *Rule) String() string {
-	words := []string{"allow", strings.Join(r.Methods, ","), r.Pattern, r.Who.Class.String()}
-	switch r.Who.Class {
-	case Kind, Role:
-		words = append(words, strings.Join(r.Who.Names, ","))
-	case Grant:
-		words = append(append(words, r.Who.Privilege), r.Who.Args...)
-	}
+	words := []string{"allow", strings.Join(r.Methods, ","), r.Pattern, r.Who.String()}
 	if r.When != "" {
 		words = append(words, "when", r.When)
+	}
+	return strings.Join(words, " ")
+}
+
+// String returns the words that say so in a rule.
+func (w *Who) String() string {
+	words := []string{w.Class.String()}
+	switch w.Class {
+	case Kind, Role:
+		words = append(words, strings.Join(w.Names, ","))
+	case Grant:
+		words = append(append(words, w.Privilege), w.Args...)
 	}
 	return strings.Join(words, " ")
 }

@@ -114,7 +114,7 @@ func TestSizesAreBounded(t *testing.T) {
 	for name, text := range map[string]string{
 		"rules":   many + "allow GET /a public",
 		"line":    "allow GET /a public # " + strings.Repeat("x", maxLine),
-		"text":    strings.Repeat("# comment\n", maxText/10+1),
+		"text":    strings.Repeat("# comment\n", MaxText/10+1),
 		"methods": "allow " + strings.Repeat("GET,", maxMethods) + "PUT /a public",
 	} {
 		if rules, err := Parse("r", text); !errors.Is(err, ErrSyntax) || !strings.Contains(err.Error(), "are allowed") || strings.Contains(err.Error(), "\n") {

@@ -14,6 +14,27 @@ import (
 // policies.
 type RuleSet struct{ Name, Text string }
 
+// RuleSets are those of a scheme, the default first.
+type RuleSets []RuleSet
+
+// Names of the sets.
+func (s RuleSets) Names() []string {
+	names := make([]string, len(s))
+	for i, set := range s {
+		names[i] = set.Name
+	}
+	return names
+}
+
+// Find returns the set of a name.
+func (s RuleSets) Find(name string) (set RuleSet, ok bool) {
+	i := slices.IndexFunc(s, func(set RuleSet) bool { return set.Name == name })
+	if i < 0 {
+		return RuleSet{}, false
+	}
+	return s[i], true
+}
+
 // Policy compiles a site's own rules or, if own is nil, those of the set. Base is what
 // {base} stands for. The errors are those of policies.Parse and policies.Compile.
 func (s RuleSet) Policy(own []policies.Rule, base string) (*policies.Policy, error) {

@@ -58,7 +58,7 @@ type Config struct {
 	Endpoint string
 	// UpstreamToken is the global token of the server behind.
 	UpstreamToken schemes.Credential
-	// Rules say who may call what; nil: those of the first of RuleNames.
+	// Rules say who may call what; nil: the first of RuleSets.
 	Rules []policies.Rule
 	// TokenLifetime counts from the use of the activation link.
 	TokenLifetime time.Duration

@@ -9,23 +9,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
-// RuleNames are the rule sets that are shipped, the default first.
-var RuleNames = []string{Name}
-
 //go:embed rules.txt
 var defaultRules string
 
-// ShippedRules returns the text of a shipped rule set.
-func ShippedRules(name string) (text string, ok bool) {
-	if name != Name {
-		return "", false
-	}
-	return defaultRules, true
-}
+// RuleSets are the rule sets that are shipped.
+var RuleSets = schemes.RuleSets{{Name: Name, Text: defaultRules}}
 
 // compile makes a policy of the site's rules, and the table of routes.
 func (c *Config) compile() (*policies.Policy, schemes.Routes, error) {
-	return schemes.RuleSet{Name: Name, Text: defaultRules}.Compile(c.Rules, c.Endpoint, c.mistake)
+	return RuleSets[0].Compile(c.Rules, c.Endpoint, c.mistake)
 }
 
 // mistake is what is wrong with a rule of the site's own: it could never allow or decide

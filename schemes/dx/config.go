@@ -32,7 +32,7 @@ type Config struct {
 	Audience string
 	// BasePath is what {base} stands for in rules; empty: nothing.
 	BasePath string
-	// Rules say who may call what; nil: those of the first of RuleNames.
+	// Rules say who may call what; nil: the first of RuleSets.
 	Rules []policies.Rule
 	// Keys of Issuer.
 	Keys KeySource
@@ -110,7 +110,7 @@ func (c *Config) Check() error {
 	if c.BasePath != "" {
 		parsed, err := canonpath.FromURL(&url.URL{Path: c.BasePath}, canonpath.Options{})
 		if err != nil || parsed.TrailingSlash() || parsed.String() != c.BasePath {
-			fail("base_path", "%q is not a path such as %s, without a slash at the end", c.BasePath, DefaultBasePath(RuleNames[0]))
+			fail("base_path", "%q is not a path such as %s, without a slash at the end", c.BasePath, DefaultBasePath(RuleSets[0].Name))
 		}
 	}
 	c.Keys.check(fail)
@@ -126,7 +126,7 @@ func (c *Config) Check() error {
 		c.Keycloak.check(c.Issuer, fail)
 	}
 	if !isURNPrefix(c.URNPrefix) {
-		fail("urn_prefix", "%q does not begin an URN; write it as %s, with a colon at the end", c.URNPrefix, DefaultURNPrefix(RuleNames[0]))
+		fail("urn_prefix", "%q does not begin an URN; write it as %s, with a colon at the end", c.URNPrefix, DefaultURNPrefix(RuleSets[0].Name))
 	}
 	return errors.Join(errs...)
 }

@@ -170,22 +170,18 @@ func TestWhoMayCallWhat(t *testing.T) {
 }
 
 func TestEveryShippedSetIsNamedAndGood(t *testing.T) {
-	if len(RuleNames) != len(shipped) {
-		t.Errorf("%d names for %d sets", len(RuleNames), len(shipped))
-	}
-	for _, name := range RuleNames {
-		text, ok := ShippedRules(name)
-		rules, err := policies.Parse(name, text)
-		if !ok || err != nil {
-			t.Fatal(name, err)
+	for _, set := range RuleSets {
+		rules, err := policies.Parse(set.Name, set.Text)
+		if err != nil {
+			t.Fatal(err)
 		}
 		config := goodConfig(keyFile(t))
-		config.Rules, config.BasePath, config.URNPrefix = rules, DefaultBasePath(name), DefaultURNPrefix(name)
+		config.Rules, config.BasePath, config.URNPrefix = rules, DefaultBasePath(set.Name), DefaultURNPrefix(set.Name)
 		if _, err := New(config, nil); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, ok := ShippedRules("dmp"); ok {
+	if _, ok := RuleSets.Find("dmp"); ok {
 		t.Error("there is a set of no name")
 	}
 	if DefaultBasePath("own.rules") != base {

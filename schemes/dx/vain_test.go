@@ -28,9 +28,9 @@ allow GET /h public`)
 	if got := s.VainRules(); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
-	for _, name := range RuleNames {
-		text, _ := ShippedRules(name)
-		if rules, err = policies.Parse(name, text); err != nil {
+	for _, set := range RuleSets {
+		name := set.Name
+		if rules, err = policies.Parse(name, set.Text); err != nil {
 			t.Fatal(err)
 		}
 		if got := newSite(t, func(c *Config) { c.Rules = rules }).VainRules(); got != nil {

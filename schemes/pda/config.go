@@ -48,7 +48,7 @@ type Config struct {
 	// Public are paths of a dashboard that can be read without a credential; one that
 	// ends in /* stands for all below it.
 	Public []string
-	// Rules say who may call what; nil: those of the first of RuleNames.
+	// Rules say who may call what; nil: the first of RuleSets.
 	Rules []policies.Rule
 }
 
