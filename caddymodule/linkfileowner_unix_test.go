@@ -39,7 +39,7 @@ func TestLinkFileOfAnotherUserIsRefused(t *testing.T) {
 		}
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give a file away")
+		t.Skip("needs a file of another user, and only root can give one away")
 	}
 	path := filepath.Join(t.TempDir(), "links.csv")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {

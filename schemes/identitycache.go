@@ -12,9 +12,10 @@ import (
 type CacheKey struct {
 	Scheme, Realm, Host string
 	Digest              secret.Digest
-	// Keys is the generation of the keys that verified the credential, as
-	// keyring.Pool counts them; 0 for one that the store alone knows. It makes what
-	// was verified with other keys another entry, which is never found again.
+	// Keys is a number of the keys that verified the credential, and of what else makes it
+	// somebody's: keyring.Pool's generation, or a fingerprint; 0 for one that the store
+	// alone knows. It makes what was verified with others another entry, which is never
+	// found again.
 	Keys uint64
 }
 

@@ -197,26 +197,26 @@ func TestKeysAreKeptWhenTheyChangeAndHourly(t *testing.T) {
 			}
 		}
 		want("the first keys", 1)
-		time.Sleep(59 * time.Minute)
+		elapse(59 * time.Minute)
 		want("the same keys, five times", 1)
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		want("after an hour", 2)
 		n.publish(t, byEC2.public())
-		time.Sleep(DefaultRefresh)
+		elapse(DefaultRefresh)
 		want("new keys", 3)
 		n.down.Store(true)
-		time.Sleep(3 * time.Hour)
+		elapse(3 * time.Hour)
 		want("nothing was fetched", 3)
 		if kept.fetched.After(time.Now().Add(-3 * time.Hour)) {
 			t.Error("what was not fetched looks fresh")
 		}
 		n.down.Store(false)
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		want("back again", 4)
 
 		kept.fail(errors.New("disk full"))
 		n.publish(t, byEC.public())
-		time.Sleep(DefaultRefresh)
+		elapse(DefaultRefresh)
 		want("a failure", 5)
 		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); err != nil {
 			t.Errorf("keys that cannot be kept are good: %v", err)
@@ -225,9 +225,9 @@ func TestKeysAreKeptWhenTheyChangeAndHourly(t *testing.T) {
 			t.Error("nobody was told")
 		}
 		kept.fail(nil)
-		time.Sleep(DefaultRefresh)
+		elapse(DefaultRefresh)
 		want("tried again", 6)
-		time.Sleep(DefaultRefresh)
+		elapse(DefaultRefresh)
 		want("and kept", 6)
 	})
 }

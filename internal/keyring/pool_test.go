@@ -127,7 +127,7 @@ func TestTenThousandUnknownKeysOfOneIssuerCauseOneFetch(t *testing.T) {
 	inPool(t, func(t *testing.T, p *Pool, a, b *network) {
 		p.mustGet(t, issuerA, keysA)
 		p.mustGet(t, issuerB, keysB)
-		time.Sleep(2 * minGap)
+		elapse(2 * minGap)
 		expectFetches(t, a, 1)
 		header := tokenOf(t, issuerA, byEC, object{"kid": "unknown"})
 		storm := func() {
@@ -145,11 +145,11 @@ func TestTenThousandUnknownKeysOfOneIssuerCauseOneFetch(t *testing.T) {
 		storm()
 		expectFetches(t, a, 2) // one at once
 		storm()
-		time.Sleep(minGap - time.Second)
+		elapse(minGap - time.Second)
 		expectFetches(t, a, 2)
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		expectFetches(t, a, 3) // one for the second storm, a minute after the first
-		time.Sleep(5 * minGap)
+		elapse(5 * minGap)
 		expectFetches(t, a, 3)
 		expectFetches(t, b, 1)
 	})
@@ -180,7 +180,7 @@ func TestGenerationFollowsTheKeys(t *testing.T) {
 			}
 			last = p.Generation()
 		}
-		refresh := func() { time.Sleep(DefaultRefresh) }
+		refresh := func() { elapse(DefaultRefresh) }
 		p.mustGet(t, issuerA, keysA)
 		expect("first keys", true)
 		p.mustGet(t, issuerB, keysB)
@@ -203,7 +203,7 @@ func TestGenerationFollowsTheKeys(t *testing.T) {
 		refresh()
 		expect("all removed", true)
 		a.down.Store(true)
-		time.Sleep(2 * DefaultMaxAge)
+		elapse(2 * DefaultMaxAge)
 		expect("unreachable", false)
 		a.down.Store(false)
 		refresh()
@@ -228,7 +228,7 @@ func TestRemovedKeyStopsWorkingForRememberedTokens(t *testing.T) {
 			t.Fatalf("%v, %v", m, err)
 		}
 		a.publish(t, byRSA.public())
-		time.Sleep(DefaultRefresh)
+		elapse(DefaultRefresh)
 		synctest.Wait()
 		if m.good(p) {
 			t.Error("still remembered")
@@ -250,16 +250,16 @@ func TestUnreachableIssuerServesRememberedTokensWithinBound(t *testing.T) {
 			t.Fatalf("%v, %v", m, err)
 		}
 		a.down.Store(true)
-		time.Sleep(DefaultMaxAge)
+		elapse(DefaultMaxAge)
 		if _, err := remember(p, i, token); err != nil || !m.good(p) {
 			t.Errorf("at the bound: %v, remembered %v", err, m.good(p))
 		}
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		if _, err := remember(p, i, token); !errors.Is(err, ErrUnavailable) || m.good(p) {
 			t.Errorf("beyond the bound: %v, remembered %v", err, m.good(p))
 		}
 		a.down.Store(false)
-		time.Sleep(minGap)
+		elapse(minGap)
 		synctest.Wait()
 		if again, err := remember(p, i, token); err != nil || !again.good(p) {
 			t.Errorf("reachable again: %v", err)
@@ -276,10 +276,10 @@ func TestKeysUntilMovesWithEachFetch(t *testing.T) {
 			t.Error("without keys")
 		}
 		a.down.Store(false)
-		time.Sleep(firstRetry)
+		elapse(firstRetry)
 		synctest.Wait()
 		first := i.KeysUntil()
-		time.Sleep(DefaultRefresh)
+		elapse(DefaultRefresh)
 		synctest.Wait()
 		if got := i.KeysUntil().Sub(first); first.IsZero() || got != DefaultRefresh {
 			t.Errorf("%v, then %v later", first, got)
@@ -306,7 +306,7 @@ func TestDroppedIssuerVerifiesNothing(t *testing.T) {
 		if _, err := remember(p, kept, token); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("after a late fetch: got %v", err)
 		}
-		time.Sleep(2 * DefaultRefresh)
+		elapse(2 * DefaultRefresh)
 		expectFetches(t, a, 1)
 		expectFetches(t, b, 3)
 		if _, err := remember(p, other, tokenOf(t, issuerB, byEC, nil)); err != nil {
@@ -390,7 +390,7 @@ func (g *gauge) RoundTrip(r *http.Request) (*http.Response, error) {
 	g.running++
 	g.most = max(g.most, g.running)
 	g.mu.Unlock()
-	time.Sleep(time.Second)
+	elapse(time.Second)
 	g.mu.Lock()
 	g.running--
 	g.done++
@@ -407,7 +407,7 @@ func TestManyIssuersStartAFewAtATime(t *testing.T) {
 		for k := range many {
 			p.mustGet(t, "i", fmt.Sprintf("https://issuer.example/%d", k))
 		}
-		time.Sleep(11 * time.Second)
+		elapse(11 * time.Second)
 		p.Close()
 		if g.most != maxFetches || g.done != many {
 			t.Errorf("%d fetches, up to %d at a time", g.done, g.most)
@@ -435,11 +435,11 @@ func TestDeadIssuersDoNotDelayTheOthers(t *testing.T) {
 		for k := range 10 * maxFetches {
 			p.mustGet(t, issuerA, fmt.Sprintf("%s/%d", keysA, k))
 		}
-		time.Sleep(11 * fetchTimeout) // each of them has failed once
+		elapse(11 * fetchTimeout) // each of them has failed once
 		p.mustGet(t, issuerB, keysB)
 		expectFetches(t, b, 1)
 		for n := range int32(6) {
-			time.Sleep(DefaultRefresh)
+			elapse(DefaultRefresh)
 			expectFetches(t, b, n+2)
 		}
 	})

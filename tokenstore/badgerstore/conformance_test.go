@@ -49,7 +49,7 @@ func TestStore(t *testing.T) { storetest.RunStore(t, factory) }
 
 func TestDriverRestless(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the suite runs once, with the settings that are shipped")
+		t.Skip("-short runs the suite once, with the settings that are shipped; CI runs it with others too")
 	}
 	storetest.RunDriver(t, restless)
 }
