@@ -33,6 +33,7 @@ var layers = []struct {
 	{"caddymodule/*", []string{"schemes", "policies", "tokenstore", "internal/*"}},
 	{"schemes", []string{"policies", "tokenstore", "internal/*"}},
 	{"schemes/delta/*", []string{"schemes", "schemes/delta", "policies", "tokenstore", "web", "internal/*"}},
+	{"schemes/schemestest", []string{"schemes", "internal/*"}},
 	{"schemes/*", []string{"schemes", "policies", "tokenstore", "web", "internal/*"}},
 	{"openapi", nil},
 	{"policies", nil},
@@ -51,7 +52,7 @@ var testLayers = []struct {
 	{"caddymodule", []string{"tokenstore/*"}},
 	{"caddymodule/*", []string{"tokenstore/*"}},
 	{"schemes", []string{"tokenstore/*"}},
-	{"schemes/*", []string{"tokenstore/*"}},
+	{"schemes/*", []string{"tokenstore/*", "schemes/schemestest"}},
 	{"tokenstore", []string{"tokenstore/*"}},
 	{"tokenstore/*", []string{"tokenstore/*"}},
 }

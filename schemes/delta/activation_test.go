@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 const (
@@ -35,7 +36,7 @@ func code(link string) string {
 
 // post sends the form of the activation page.
 func post(code string, headers ...string) *http.Request {
-	return request("POST", ActivationPath, formField+"="+code,
+	return schemestest.Request("POST", ActivationPath, formField+"="+code,
 		append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
 }
 
@@ -74,7 +75,7 @@ func TestWhoOpensALink(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
 				created, _ := s.recipient(secret.NewID("r"))
-				r := request("GET", path(created.Link), "")
+				r := schemestest.Request("GET", path(created.Link), "")
 				r.Header["Accept"] = tt.accept
 				a := s.serve(r)
 				if tt.page || pageOnly {
@@ -100,7 +101,7 @@ func TestPageSaysWhatItIsFor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	created, _ := s.recipient("acme")
-	a := s.serve(request("GET", path(created.Link), "", "Accept", browser))
+	a := s.serve(schemestest.Request("GET", path(created.Link), "", "Accept", browser))
 	for _, text := range []string{"acme", "sharing.example.com", "25 November 2026, 12:00 UTC", `action="` + ActivationPath + `"`} {
 		a.wantPage(t, http.StatusOK, text)
 	}
@@ -111,11 +112,11 @@ func TestHeadNeverConsumes(t *testing.T) {
 	s := newSite(t)
 	created, _ := s.recipient("acme")
 	for _, accept := range []string{"*/*", "application/json", browser, ""} {
-		s.serve(request("HEAD", path(created.Link), "", "Accept", accept)).wantStatus(t, http.StatusOK)
+		s.serve(schemestest.Request("HEAD", path(created.Link), "", "Accept", accept)).wantStatus(t, http.StatusOK)
 	}
 	s.follow(created.Link)
-	s.serve(request("HEAD", path(created.Link), "")).wantStatus(t, http.StatusGone)
-	s.serve(request("HEAD", ActivationPath+"?"+secret.New(secret.ActivationCode).Reveal(), "")).wantStatus(t, http.StatusNotFound)
+	s.serve(schemestest.Request("HEAD", path(created.Link), "")).wantStatus(t, http.StatusGone)
+	s.serve(schemestest.Request("HEAD", ActivationPath+"?"+secret.New(secret.ActivationCode).Reveal(), "")).wantStatus(t, http.StatusNotFound)
 }
 
 // What clients and mail programs do to a link must not keep it from working, and
@@ -128,7 +129,7 @@ func TestDecoratedAndTruncatedLinks(t *testing.T) {
 		"==": 404, "a": 404, "%20": 404, ".": 404, ">": 404, "/": 404, "=x": 404,
 	} {
 		created, _ := s.recipient(secret.NewID("r"))
-		s.serve(request("GET", path(created.Link)+suffix, "")).wantStatus(t, status)
+		s.serve(schemestest.Request("GET", path(created.Link)+suffix, "")).wantStatus(t, status)
 	}
 	created, _ := s.recipient("acme")
 	whole := code(created.Link)
@@ -137,12 +138,12 @@ func TestDecoratedAndTruncatedLinks(t *testing.T) {
 		strings.ToUpper(whole), "gha_" + strings.Repeat("a", len(whole)-4), strings.Repeat("x", 5000),
 		secret.New(secret.DeltaToken).Reveal(), secret.New(secret.ManagementKey).Reveal(),
 	} {
-		a := s.serve(request("GET", ActivationPath+"?"+query, ""))
+		a := s.serve(schemestest.Request("GET", ActivationPath+"?"+query, ""))
 		if text := a.wantError(t, http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST"); !strings.HasPrefix(text, unknownText) {
 			t.Errorf("told: %s", text)
 		}
 		a.wantHeaders(t, linkHeaders...)
-		s.serve(request("GET", ActivationPath+"?"+query, "", "Accept", browser)).wantPage(t, http.StatusNotFound, "This link does not work")
+		s.serve(schemestest.Request("GET", ActivationPath+"?"+query, "", "Accept", browser)).wantPage(t, http.StatusNotFound, "This link does not work")
 	}
 	s.follow(created.Link)
 }
@@ -156,11 +157,11 @@ func TestForm(t *testing.T) {
 		r      *http.Request
 		status int
 	}{
-		"no body":                  {request("POST", ActivationPath, ""), 404},
-		"code in the url only":     {request("POST", path(created.Link), ""), 404},
-		"field in the url only":    {request("POST", ActivationPath+"?"+formField+"="+good, ""), 404},
-		"json":                     {request("POST", ActivationPath, `{"code":"`+good+`"}`, "Content-Type", "application/json"), 404},
-		"another field":            {request("POST", ActivationPath, "token="+good, "Content-Type", "application/x-www-form-urlencoded"), 404},
+		"no body":                  {schemestest.Request("POST", ActivationPath, ""), 404},
+		"code in the url only":     {schemestest.Request("POST", path(created.Link), ""), 404},
+		"field in the url only":    {schemestest.Request("POST", ActivationPath+"?"+formField+"="+good, ""), 404},
+		"json":                     {schemestest.Request("POST", ActivationPath, `{"code":"`+good+`"}`, "Content-Type", "application/json"), 404},
+		"another field":            {schemestest.Request("POST", ActivationPath, "token="+good, "Content-Type", "application/x-www-form-urlencoded"), 404},
 		"two codes, bad one first": {post("x&code=" + good), 404},
 		"decorated":                {post(good + "%3D"), 404},
 		"unknown code":             {post(secret.New(secret.ActivationCode).Reveal()), 404},
@@ -190,7 +191,7 @@ func TestLinksThatAreOver(t *testing.T) {
 		page   string
 	}{
 		{"used", func(s *site, c Created) { s.follow(c.Link) }, 410, usedText, "This link has been used"},
-		{"expired at the very moment", func(s *site, _ Created) { s.clock.advance(DefaultActivationLifetime) }, 410, overText, "This link has ended"},
+		{"expired at the very moment", func(s *site, _ Created) { s.clock.Advance(DefaultActivationLifetime) }, 410, overText, "This link has ended"},
 		{"replaced", func(s *site, _ Created) {
 			_, _, err := s.Link(s.t.Context(), "acme", true, "test")
 			must(s.t, err)
@@ -216,18 +217,18 @@ func TestLinksThatAreOver(t *testing.T) {
 			created, _ := s.recipient("acme")
 			tt.end(s, created)
 			errorCode := map[int]string{410: "RESOURCE_DOES_NOT_EXIST", 403: "PERMISSION_DENIED"}[tt.status]
-			for _, r := range []*http.Request{request("GET", path(created.Link), ""), post(code(created.Link))} {
+			for _, r := range []*http.Request{schemestest.Request("GET", path(created.Link), ""), post(code(created.Link))} {
 				a := s.serve(r)
 				if text := a.wantError(t, tt.status, errorCode); !strings.HasPrefix(text, tt.text) {
 					t.Errorf("told: %s", text)
 				}
 				a.wantHeaders(t, append([]string{"Content-Disposition", ""}, linkHeaders...)...)
 			}
-			s.serve(request("GET", path(created.Link), "", "Accept", browser)).wantPage(t, tt.status, tt.page)
-			s.serve(request("HEAD", path(created.Link), "")).wantStatus(t, tt.status)
+			s.serve(schemestest.Request("GET", path(created.Link), "", "Accept", browser)).wantPage(t, tt.status, tt.page)
+			s.serve(schemestest.Request("HEAD", path(created.Link), "")).wantStatus(t, tt.status)
 
 			other := s.with(func(c *Config) { c.Realm = "others" })
-			if text := other.serve(request("GET", path(created.Link), "")).wantError(t, 404, "RESOURCE_DOES_NOT_EXIST"); !strings.HasPrefix(text, unknownText) {
+			if text := other.serve(schemestest.Request("GET", path(created.Link), "")).wantError(t, 404, "RESOURCE_DOES_NOT_EXIST"); !strings.HasPrefix(text, unknownText) {
 				t.Errorf("another realm tells: %s", text)
 			}
 		})
@@ -239,9 +240,9 @@ func TestLinkWorksToItsLastMomentAndAfterEnabling(t *testing.T) {
 	s := newSite(t)
 	created, _ := s.recipient("acme")
 	s.disable("acme", true)
-	s.serve(request("GET", path(created.Link), "")).wantStatus(t, http.StatusForbidden)
+	s.serve(schemestest.Request("GET", path(created.Link), "")).wantStatus(t, http.StatusForbidden)
 	s.disable("acme", false)
-	s.clock.advance(DefaultActivationLifetime - time.Second)
+	s.clock.Advance(DefaultActivationLifetime - time.Second)
 	s.follow(created.Link)
 }
 
@@ -251,13 +252,13 @@ func TestEarlyDataConsumesNothing(t *testing.T) {
 	s := newSite(t)
 	created, _ := s.recipient("acme")
 	early := func(c *schemes.Call) { c.EarlyData = true }
-	for _, r := range []*http.Request{request("GET", path(created.Link), ""), post(code(created.Link))} {
+	for _, r := range []*http.Request{schemestest.Request("GET", path(created.Link), ""), post(code(created.Link))} {
 		a := s.serve(r, early)
 		a.wantError(t, http.StatusTooEarly, "INVALID_STATE")
 		a.wantHeaders(t, linkHeaders...)
 	}
-	s.serve(request("GET", path(created.Link), "", "Accept", browser), early).wantStatus(t, http.StatusOK)
-	s.serve(request("HEAD", path(created.Link), ""), early).wantStatus(t, http.StatusOK)
+	s.serve(schemestest.Request("GET", path(created.Link), "", "Accept", browser), early).wantStatus(t, http.StatusOK)
+	s.serve(schemestest.Request("HEAD", path(created.Link), ""), early).wantStatus(t, http.StatusOK)
 	s.follow(created.Link)
 }
 
@@ -266,7 +267,7 @@ func TestOtherMethodsAtALink(t *testing.T) {
 	s := newSite(t)
 	created, _ := s.recipient("acme")
 	for _, method := range []string{"PUT", "PATCH", "DELETE", "OPTIONS"} {
-		a := s.serve(request(method, path(created.Link), ""))
+		a := s.serve(schemestest.Request(method, path(created.Link), ""))
 		a.wantError(t, http.StatusMethodNotAllowed, "UNSUPPORTED_OPERATION")
 		a.wantHeaders(t, append([]string{"Allow", "GET, HEAD, POST"}, linkHeaders...)...)
 	}
@@ -278,7 +279,7 @@ func TestLinkNeedsNoOtherCredential(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	created, _ := s.recipient("acme")
-	s.serve(request("GET", path(created.Link), "", "Authorization", "Bearer x", "Authorization", "Basic y")).wantStatus(t, http.StatusOK)
+	s.serve(schemestest.Request("GET", path(created.Link), "", "Authorization", "Bearer x", "Authorization", "Basic y")).wantStatus(t, http.StatusOK)
 }
 
 func TestOfManyUsesAtOnceOneWins(t *testing.T) {
@@ -290,7 +291,7 @@ func TestOfManyUsesAtOnceOneWins(t *testing.T) {
 	start := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range callers {
-		r := request("GET", path(created.Link), "")
+		r := schemestest.Request("GET", path(created.Link), "")
 		if i%2 == 1 {
 			r = post(code(created.Link))
 		}
@@ -329,8 +330,8 @@ func TestCallerThatHasGoneStillUsesTheLink(t *testing.T) {
 	created, _ := s.recipient("acme")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.serve(request("GET", path(created.Link), "").WithContext(ctx)).wantStatus(t, http.StatusOK)
-	s.serve(request("GET", path(created.Link), "")).wantStatus(t, http.StatusGone)
+	s.serve(schemestest.Request("GET", path(created.Link), "").WithContext(ctx)).wantStatus(t, http.StatusOK)
+	s.serve(schemestest.Request("GET", path(created.Link), "")).wantStatus(t, http.StatusGone)
 }
 
 // FuzzCodeFromQuery: what is taken for a code is one, and stood at the front.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -19,7 +20,7 @@ const (
 // ask is a call about a table, by a client with capabilities.
 func (s *site) ask(token, method, path, capabilities string) *answer {
 	s.t.Helper()
-	r := request(method, s.config.Endpoint+path, "{}", "Authorization", "Bearer "+token)
+	r := schemestest.Request(method, s.config.Endpoint+path, "{}", "Authorization", "Bearer "+token)
 	if capabilities != "" {
 		r.Header.Set("Delta-Sharing-Capabilities", capabilities)
 	}
@@ -73,9 +74,9 @@ func TestAsynchronousQueriesAreBoundToWhoStartedThem(t *testing.T) {
 			t.Errorf("%s: %d", tt.name, a.Code)
 		}
 	}
-	s.clock.advance(queryLifetime - time.Second)
+	s.clock.Advance(queryLifetime - time.Second)
 	s.ask(acme, "POST", ordersPath+"/queries/q2", "").wantStatus(t, http.StatusOK)
-	s.clock.advance(time.Second)
+	s.clock.Advance(time.Second)
 	s.ask(acme, "POST", ordersPath+"/queries/q1", "").wantStatus(t, http.StatusNotFound)
 }
 

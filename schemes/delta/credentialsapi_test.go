@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -80,7 +81,7 @@ func TestNineSteps(t *testing.T) {
 			token1 := s.follow(*first[0].ActivationLink)
 			second := api("GET", "", "ACTIVE") // 2
 			data(token1, 200)                  // 3
-			s.clock.advance(time.Hour)
+			s.clock.Advance(time.Hour)
 			rotated := api("POST", expiry("86400"), "ACTIVE+link ROTATED") // 4
 			if rotated[1].ID != second[0].ID || rotated[1].ExpiresAt != "2026-11-23T13:00:00Z" || rotated[1].CreatedAt != "2026-11-22T12:00:00Z" {
 				t.Errorf("the old token is now %+v", rotated[1])
@@ -122,9 +123,9 @@ func TestBytesOfAList(t *testing.T) {
 		`{"id":"ID","status":"ROTATED","activation_link":null,"created_at":"2026-11-22T12:00:00Z","activated_at":"2026-11-22T12:30:00Z","expires_at":"2026-11-22T14:00:00Z"}]}`
 	s := newSite(t)
 	created, key := s.recipient("acme")
-	s.clock.advance(30 * time.Minute)
+	s.clock.Advance(30 * time.Minute)
 	s.follow(created.Link)
-	s.clock.advance(30 * time.Minute)
+	s.clock.Advance(30 * time.Minute)
 	a := s.api(key, "POST", expiry("3600"))
 	list := a.list(t)
 	got := strings.NewReplacer(list[0].ID, "ID", list[1].ID, "ID", code(*list[0].ActivationLink), "CODE").Replace(a.Body.String())
@@ -162,7 +163,7 @@ func TestUnusedLinkIsReplaced(t *testing.T) {
 	for range 3 {
 		wantCredentials(t, s.api(key, "POST", expiry("3600")).list(t), "ACTIVE+link")
 	}
-	if text := s.serve(request("GET", path(created.Link), "")).wantError(t, 410, "RESOURCE_DOES_NOT_EXIST"); !strings.HasPrefix(text, overText) {
+	if text := s.serve(schemestest.Request("GET", path(created.Link), "")).wantError(t, 410, "RESOURCE_DOES_NOT_EXIST"); !strings.HasPrefix(text, overText) {
 		t.Errorf("told: %s", text)
 	}
 	token := s.follow(*s.api(key, "GET", "").list(t)[0].ActivationLink)
@@ -175,9 +176,9 @@ func TestExpiredLinkLeavesTheList(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	_, key := s.recipient("acme")
-	s.clock.advance(DefaultActivationLifetime - time.Second)
+	s.clock.Advance(DefaultActivationLifetime - time.Second)
 	wantCredentials(t, s.api(key, "GET", "").list(t), "ACTIVE+link")
-	s.clock.advance(time.Second)
+	s.clock.Advance(time.Second)
 	a := s.api(key, "GET", "")
 	if a.Body.String() != `{"tokens":[]}` {
 		t.Errorf("got %s", a.Body)
@@ -191,10 +192,10 @@ func TestEndedTokensLeaveTheListAndMakePlace(t *testing.T) {
 	_, key := s.holder("acme")
 	s.follow(*s.api(key, "POST", expiry("3600")).list(t)[0].ActivationLink)
 	s.api(key, "POST", expiry("3600")).wantProblem(t, http.StatusConflict)
-	s.clock.advance(time.Hour)
+	s.clock.Advance(time.Hour)
 	wantCredentials(t, s.api(key, "GET", "").list(t), "ACTIVE")
 	wantCredentials(t, s.api(key, "POST", expiry("3600")).list(t), "ACTIVE+link ROTATED")
-	s.clock.advance(DefaultTokenLifetime)
+	s.clock.Advance(DefaultTokenLifetime)
 	wantCredentials(t, s.api(key, "GET", "").list(t), "")
 }
 
@@ -253,9 +254,9 @@ func TestPATCHShortensEveryTokenAndThePendingLink(t *testing.T) {
 			t.Errorf("%s credential expires %s", c.Status, c.ExpiresAt)
 		}
 	}
-	s.clock.advance(time.Minute)
+	s.clock.Advance(time.Minute)
 	s.data(token, "GET", "/shares").wantStatus(t, 401)
-	s.serve(request("GET", path(link), "")).wantStatus(t, 410)
+	s.serve(schemestest.Request("GET", path(link), "")).wantStatus(t, 410)
 }
 
 func TestPATCHToZeroEndsThePendingLink(t *testing.T) {
@@ -263,7 +264,7 @@ func TestPATCHToZeroEndsThePendingLink(t *testing.T) {
 	s := newSite(t)
 	created, key := s.recipient("acme")
 	wantCredentials(t, s.api(key, "PATCH", expiry("0")).list(t), "")
-	s.serve(request("GET", path(created.Link), "")).wantStatus(t, 410)
+	s.serve(schemestest.Request("GET", path(created.Link), "")).wantStatus(t, 410)
 	wantCredentials(t, s.api(key, "PATCH", expiry("0")).list(t), "") // again is no error
 }
 
@@ -300,7 +301,7 @@ func TestOtherMethodsOfTheCredentialsAPI(t *testing.T) {
 		a := s.api(key, method, expiry("0"))
 		a.wantProblem(t, http.StatusMethodNotAllowed)
 		a.wantHeaders(t, "Allow", "GET, POST, PATCH")
-		s.serve(request(method, apiPath, "")).wantStatus(t, http.StatusUnauthorized)
+		s.serve(schemestest.Request(method, apiPath, "")).wantStatus(t, http.StatusUnauthorized)
 	}
 }
 
@@ -313,7 +314,7 @@ func TestActionsOfTheCredentialsAPI(t *testing.T) {
 			t.Errorf("%s: %d, action %q", method, a.Code, a.call.Action)
 		}
 	}
-	s.with(func(c *Config) { c.CredentialsAPI = nil }).serve(request("GET", apiPath, "", "Authorization", "Bearer "+key)).wantError(t, 404, "RESOURCE_DOES_NOT_EXIST")
+	s.with(func(c *Config) { c.CredentialsAPI = nil }).serve(schemestest.Request("GET", apiPath, "", "Authorization", "Bearer "+key)).wantError(t, 404, "RESOURCE_DOES_NOT_EXIST")
 }
 
 // RFC 8470: a replayed rotation or revocation must do nothing.
@@ -323,9 +324,9 @@ func TestEarlyDataRotatesNothing(t *testing.T) {
 	created, key := s.recipient("acme")
 	early := func(c *schemes.Call) { c.EarlyData = true }
 	for _, method := range []string{"POST", "PATCH"} {
-		s.serve(request(method, apiPath, expiry("0"), "Authorization", "Bearer "+key), early).wantProblem(t, http.StatusTooEarly)
+		s.serve(schemestest.Request(method, apiPath, expiry("0"), "Authorization", "Bearer "+key), early).wantProblem(t, http.StatusTooEarly)
 	}
-	s.serve(request("GET", apiPath, "", "Authorization", "Bearer "+key), early).wantStatus(t, http.StatusOK)
+	s.serve(schemestest.Request("GET", apiPath, "", "Authorization", "Bearer "+key), early).wantStatus(t, http.StatusOK)
 	s.follow(created.Link)
 }
 
@@ -359,7 +360,7 @@ func TestKeyOfADeletedRecipientSeesNothingOfTheNextOfItsName(t *testing.T) {
 	for _, method := range []string{"GET", "POST", "PATCH"} {
 		s := newSite(t)
 		_, key := s.recipient("acme")
-		call := &schemes.Call{Request: request(method, apiPath, expiry("60"), "Authorization", "Bearer "+key)}
+		call := &schemes.Call{Request: schemestest.Request(method, apiPath, expiry("60"), "Authorization", "Bearer "+key)}
 		a := &answer{call: call}
 		identified := s.api(key, "GET", "").call.Identity
 		_, err := s.backend.Store.DeleteRecipient(t.Context(), "partners", "acme", "test")
@@ -372,7 +373,7 @@ func TestKeyOfADeletedRecipientSeesNothingOfTheNextOfItsName(t *testing.T) {
 		}
 	}
 	s := newSite(t)
-	call := &schemes.Call{Request: request("GET", apiPath, "")}
+	call := &schemes.Call{Request: schemestest.Request("GET", apiPath, "")}
 	call.Identity = &schemes.Identity{Subject: "rcp_gone", Name: "gone", Roles: []string{roleRead}}
 	var refusal *schemes.Refusal
 	if err := s.serveCredentials(&answer{call: call}, call); !errors.As(err, &refusal) || refusal.Status != http.StatusUnauthorized {
@@ -415,7 +416,7 @@ func TestManagerThatEndsWhileItsBodyArrivesChangesNothing(t *testing.T) {
 				s := newSite(t)
 				_, key := s.recipient("acme")
 				call := &schemes.Call{
-					Request: request(method, apiPath, ""), Credential: schemes.NewCredential(key),
+					Request: schemestest.Request(method, apiPath, ""), Credential: schemes.NewCredential(key),
 					Identity: s.api(key, "GET", "").call.Identity,
 				}
 				var after []tokenstore.Credential
@@ -465,7 +466,7 @@ func TestStoreThatFailsDuringACallIsUnavailable(t *testing.T) {
 	cancel()
 	for _, method := range []string{"GET", "POST", "PATCH"} {
 		call := &schemes.Call{
-			Request: request(method, apiPath, expiry("60")).WithContext(ctx), Identity: identified,
+			Request: schemestest.Request(method, apiPath, expiry("60")).WithContext(ctx), Identity: identified,
 			Credential: schemes.NewCredential(key),
 		}
 		var refusal *schemes.Refusal

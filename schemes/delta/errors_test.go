@@ -9,12 +9,13 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // refuse writes a refusal of a call at a path; an empty one was not acceptable.
 func refuse(t *testing.T, path string, refusal *schemes.Refusal) *answer {
 	t.Helper()
-	r := request("GET", "/", "")
+	r := schemestest.Request("GET", "/", "")
 	call := &schemes.Call{Request: r}
 	if path != "" {
 		r.URL.Path = path

@@ -114,8 +114,8 @@ func TestFederatedTokenStopsAtOnce(t *testing.T) {
 			_, err := s.backend.Store.DeleteRecipient(t.Context(), s.Realm(), "acme", "test")
 			must(t, err)
 		}, 401, toStrangers},
-		"token expired": {func(s *site, _ *provider) { s.clock.advance(time.Hour + time.Minute) }, 401, toStrangers},
-		"keys too old":  {func(s *site, _ *provider) { s.clock.advance(25 * time.Hour) }, 503, ""},
+		"token expired": {func(s *site, _ *provider) { s.clock.Advance(time.Hour + time.Minute) }, 401, toStrangers},
+		"keys too old":  {func(s *site, _ *provider) { s.clock.Advance(25 * time.Hour) }, 503, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,7 +176,7 @@ func TestRecipientsEndBoundsAFederatedToken(t *testing.T) {
 	if id := s.data(token, "GET", "/shares").call.Identity; !id.Expiry.Equal(noon.Add(time.Minute)) {
 		t.Errorf("expires %v", id.Expiry)
 	}
-	s.clock.advance(time.Minute)
+	s.clock.Advance(time.Minute)
 	s.data(token, "GET", "/shares").wantStatus(t, http.StatusUnauthorized)
 }
 
@@ -185,7 +185,7 @@ func TestNewTokensWorkAfterARevocation(t *testing.T) {
 	s, p := vouched(t)
 	_, err := s.backend.Store.Revoke(t.Context(), s.Realm(), "acme", "test")
 	must(t, err)
-	s.clock.advance(time.Hour)
+	s.clock.Advance(time.Hour)
 	s.data(p.token(t, map[string]any{"iat": noon.Unix(), "exp": noon.Add(2 * time.Hour).Unix()}), "GET", "/shares").wantStatus(t, http.StatusUnauthorized)
 	fresh := p.token(t, map[string]any{"iat": noon.Add(time.Hour).Unix(), "exp": noon.Add(2 * time.Hour).Unix()})
 	s.data(fresh, "GET", "/shares").wantStatus(t, http.StatusOK)

@@ -269,7 +269,7 @@ func TestAfterSomeSecondsAShortPageIsAnswered(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.PageSize = 10 })
 	names, visible := sparse(100, 5)
-	server := &lister{items: named(names...), limit: 10, each: func() { s.clock.advance(readingTime / 2) }}
+	server := &lister{items: named(names...), limit: 10, each: func() { s.clock.Advance(readingTime / 2) }}
 	s.upstream = server.ServeHTTP
 	token, _ := s.holder("acme", grantsOn(visible)...)
 	a, page := s.list(token, tablesPath)
@@ -280,12 +280,12 @@ func TestAfterSomeSecondsAShortPageIsAnswered(t *testing.T) {
 		t.Errorf("in all: %q", got)
 	}
 	// One answer is read however long it takes.
-	server.each = func() { s.clock.advance(time.Hour) }
+	server.each = func() { s.clock.Advance(time.Hour) }
 	if a, page = s.list(token, tablesPath); len(a.reads) != 1 || len(page.Items) != 2 {
 		t.Errorf("%d reads, %d items", len(a.reads), len(page.Items))
 	}
 	// A clock that is set back keeps nobody waiting for ever.
-	server.each, server.asked = func() { s.clock.advance(-time.Hour) }, 0
+	server.each, server.asked = func() { s.clock.Advance(-time.Hour) }, 0
 	if a, page = s.list(token, tablesPath); len(a.reads) != 6 || len(page.Items) != 10 {
 		t.Errorf("%d reads, %d items", len(a.reads), len(page.Items))
 	}

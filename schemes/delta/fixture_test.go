@@ -10,15 +10,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/badgerstore"
 )
@@ -31,26 +30,6 @@ const (
 
 // noon is when every test begins.
 var noon = time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC)
-
-// clock is a clock that a test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
-}
-
-func (c *clock) advance(d time.Duration) { c.set(c.Now().Add(d)) }
 
 // seam is a driver into whose reads a test can put something.
 type seam struct {
@@ -93,7 +72,7 @@ type site struct {
 	*Scheme
 	t       testing.TB
 	backend *schemes.Backend
-	clock   *clock
+	clock   *schemestest.Clock
 	driver  *seam
 	// providers are the identity providers that can be reached.
 	providers network
@@ -109,7 +88,7 @@ var errBroken = errors.New("the disk is gone")
 
 func newSite(t testing.TB, changes ...func(*Config)) *site {
 	t.Helper()
-	c := &clock{now: noon}
+	c := schemestest.NewClock(noon)
 	badger, err := badgerstore.Open(badgerstore.Options{Directory: t.TempDir()})
 	must(t, err)
 	driver := &seam{Store: badger}
@@ -193,28 +172,9 @@ func (s *site) serve(r *http.Request, changes ...func(*schemes.Call)) *answer {
 
 func (s *site) walk(a *answer) (err error) {
 	call, r := a.call, a.call.Request
-	if call.Path, err = canonpath.FromRequest(r, s.Paths()); err != nil {
-		return &schemes.Refusal{Status: http.StatusBadRequest, Reason: schemes.BadRequest, Cause: err}
-	}
-	call.Path.Apply(r.URL)
-	if endpoint := s.Public(call); endpoint != nil {
-		return endpoint(a, call)
-	}
-	if call.Credential, err = s.Credential(call); err != nil {
+	if forwarded, err := schemestest.Walk(s.Scheme, a, call); !forwarded {
 		return err
 	}
-	if !call.Credential.IsZero() {
-		if call.Identity, err = s.Identify(r.Context(), call); err != nil {
-			return err
-		}
-	}
-	if endpoint := s.Endpoint(call); endpoint != nil {
-		return endpoint(a, call)
-	}
-	if call.Decision = s.Decide(call); !call.Decision.Allow {
-		return s.Denied(call)
-	}
-	s.Forward(call, r)
 	a.forwarded = r.Clone(r.Context())
 	if compose := s.Compose(call); compose != nil {
 		composed, err := compose(r.Context(), func(rawQuery string) (schemes.Recorded, error) {
@@ -264,19 +224,10 @@ func (a *answer) send(recorded schemes.Recorded) error {
 	return err
 }
 
-// request makes a request; headers are name, value, name, value.
-func request(method, target, body string, headers ...string) *http.Request {
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Add(headers[i], headers[i+1])
-	}
-	return r
-}
-
 // data is a call of the protocol.
 func (s *site) data(token, method, path string) *answer {
 	s.t.Helper()
-	r := request(method, s.config.Endpoint+path, "")
+	r := schemestest.Request(method, s.config.Endpoint+path, "")
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -286,7 +237,7 @@ func (s *site) data(token, method, path string) *answer {
 // api is a call of the credentials API.
 func (s *site) api(key, method, body string) *answer {
 	s.t.Helper()
-	return s.serve(request(method, s.config.CredentialsAPI.Path, body, "Authorization", "Bearer "+key))
+	return s.serve(schemestest.Request(method, s.config.CredentialsAPI.Path, body, "Authorization", "Bearer "+key))
 }
 
 // expiry is the body of a POST or PATCH.
@@ -305,7 +256,7 @@ func (s *site) recipient(name string, grants ...string) (created Created, key st
 // follow uses an activation link as a program does, and returns its token.
 func (s *site) follow(link string) (token string) {
 	s.t.Helper()
-	a := s.serve(request("GET", path(link), "", "Accept", "*/*"))
+	a := s.serve(schemestest.Request("GET", path(link), "", "Accept", "*/*"))
 	var p profile
 	a.wantJSON(s.t, http.StatusOK, &p)
 	return p.BearerToken

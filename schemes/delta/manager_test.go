@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/keyring"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // unavailableIssuer is one whose keys could not be fetched.
@@ -300,18 +301,18 @@ func TestGarbageAtTheCredentialsAPIIsRefusedWithoutTheStore(t *testing.T) {
 		"Bearer garbage", "Bearer", "", "Basic dXNlcjpwYXNz", "Bearer a.b.c",
 		"Bearer " + secret.New(secret.DeltaToken).Reveal(), "Bearer " + secret.New(secret.ActivationCode).Reveal(),
 	} {
-		a := s.serve(request("GET", apiPath, "", "Authorization", value))
+		a := s.serve(schemestest.Request("GET", apiPath, "", "Authorization", value))
 		a.wantProblem(t, http.StatusUnauthorized)
 		a.wantHeaders(t, "WWW-Authenticate", challenge)
 	}
-	a := s.serve(request("GET", apiPath, ""))
+	a := s.serve(schemestest.Request("GET", apiPath, ""))
 	a.wantProblem(t, http.StatusUnauthorized)
 	a.wantHeaders(t, "WWW-Authenticate", `Bearer realm="delta-sharing"`)
 	if a.refusal.Reason != schemes.NoCredential {
 		t.Errorf("reason %s", a.refusal.Reason)
 	}
-	s.serve(request("GET", apiPath+"?access_token=x", "")).wantProblem(t, http.StatusBadRequest)
-	s.serve(request("GET", apiPath, "", "Authorization", "Bearer a", "Authorization", "Bearer b")).wantProblem(t, http.StatusBadRequest)
+	s.serve(schemestest.Request("GET", apiPath+"?access_token=x", "")).wantProblem(t, http.StatusBadRequest)
+	s.serve(schemestest.Request("GET", apiPath, "", "Authorization", "Bearer a", "Authorization", "Bearer b")).wantProblem(t, http.StatusBadRequest)
 	if n := s.asked.Load(); n != 0 {
 		t.Errorf("the store was asked for %d times", n)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -28,12 +29,12 @@ func TestLinksAreUsedFromTheRecipientsNetworksOnly(t *testing.T) {
 	link := path(created.Link)
 	requests := func() map[string]*http.Request {
 		return map[string]*http.Request{
-			"json":              request("GET", link, ""),
-			"head":              request("HEAD", link, ""),
-			"page":              request("GET", link, "", "Accept", browser),
+			"json":              schemestest.Request("GET", link, ""),
+			"head":              schemestest.Request("HEAD", link, ""),
+			"page":              schemestest.Request("GET", link, "", "Accept", browser),
 			"download":          post(code(link), "Accept", browser),
-			"public info":       request("GET", linkInfoPath+"/"+code(link), ""),
-			"public activation": request("GET", retrievalPath+"/"+code(link), ""),
+			"public info":       schemestest.Request("GET", linkInfoPath+"/"+code(link), ""),
+			"public activation": schemestest.Request("GET", retrievalPath+"/"+code(link), ""),
 		}
 	}
 	for _, address := range []string{abroad, "", "2001:db9::1", "192.0.2.7:1"} {
@@ -75,7 +76,7 @@ func TestIdentitiesKnowTheirNetworks(t *testing.T) {
 	s := newSite(t)
 	created, err := s.Create(t.Context(), Order{Name: "acme", Networks: []string{athome}, ManagementKey: true}, "test")
 	must(t, err)
-	a := s.serve(request("GET", path(created.Link), ""), from(athome))
+	a := s.serve(schemestest.Request("GET", path(created.Link), ""), from(athome))
 	var p profile
 	a.wantJSON(t, http.StatusOK, &p)
 	for name, id := range map[string]*schemes.Identity{
@@ -99,7 +100,7 @@ func TestTokenEndpointServesTheRecipientsNetworksOnly(t *testing.T) {
 	created, err := s.Create(t.Context(), Order{Name: "acme", Auth: tokenstore.ClientCredentials, Networks: []string{athome}}, "test")
 	must(t, err)
 	var p clientProfile
-	s.serve(request("GET", path(created.Link), ""), from(athome)).wantJSON(t, http.StatusOK, &p)
+	s.serve(schemestest.Request("GET", path(created.Link), ""), from(athome)).wantJSON(t, http.StatusOK, &p)
 	exchange := func() *http.Request {
 		return tokenRequest("grant_type=client_credentials", "Authorization", basic(p.ClientID, p.ClientSecret))
 	}

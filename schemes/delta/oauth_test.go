@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -28,7 +29,7 @@ func (s *site) token(p clientProfile) *answer {
 }
 
 func tokenRequest(body string, headers ...string) *http.Request {
-	return request("POST", DefaultTokenEndpoint, body, append([]string{"Content-Type", formType}, headers...)...)
+	return schemestest.Request("POST", DefaultTokenEndpoint, body, append([]string{"Content-Type", formType}, headers...)...)
 }
 
 // access returns a new access token.
@@ -64,7 +65,7 @@ func TestProfileOfAnOAuthClient(t *testing.T) {
 	s := newSite(t, func(c *Config) { c.PublicURL += "/" }) // no slash may be doubled
 	created, err := s.Create(t.Context(), Order{Name: "acme", Auth: tokenstore.ClientCredentials}, "test")
 	must(t, err)
-	a := s.serve(request("GET", path(created.Link), ""))
+	a := s.serve(schemestest.Request("GET", path(created.Link), ""))
 	a.wantStatus(t, http.StatusOK)
 	const golden = `{"shareCredentialsVersion":2,"type":"oauth_client_credentials","endpoint":"https://sharing.example.com/delta-sharing","tokenEndpoint":"https://sharing.example.com/oauth/token","clientId":"ID","clientSecret":"SECRET"}`
 	var p clientProfile
@@ -98,10 +99,10 @@ func TestAccessToken(t *testing.T) {
 		t.Errorf("identity %+v", id)
 	}
 	s.data(p.ClientSecret, "GET", "/shares").wantStatus(t, http.StatusUnauthorized) // the secret itself is no bearer token
-	s.clock.advance(time.Hour - time.Second)
+	s.clock.Advance(time.Hour - time.Second)
 	s.data(got.AccessToken, "GET", "/shares").wantStatus(t, http.StatusOK)
 	second := s.access(p)
-	s.clock.advance(time.Second)
+	s.clock.Advance(time.Second)
 	s.data(got.AccessToken, "GET", "/shares").wantStatus(t, http.StatusUnauthorized)
 	s.data(second, "GET", "/shares").wantStatus(t, http.StatusOK)
 }
@@ -110,13 +111,13 @@ func TestAccessTokenEndsWithItsSecret(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.oauthClient("acme", func(o *Order) { o.TokenLifetime = 90 * time.Minute }, "sales")
-	s.clock.advance(45 * time.Minute)
+	s.clock.Advance(45 * time.Minute)
 	var got tokenAnswer
 	s.token(p).wantJSON(t, http.StatusOK, &got)
 	if got.ExpiresIn != 45*60 {
 		t.Errorf("expires in %d seconds, but its secret in 45 minutes", got.ExpiresIn)
 	}
-	s.clock.advance(45 * time.Minute)
+	s.clock.Advance(45 * time.Minute)
 	s.data(got.AccessToken, "GET", "/shares").wantStatus(t, http.StatusUnauthorized)
 	if said := s.token(p).wantOAuthError(t, http.StatusUnauthorized, "invalid_client"); !strings.Contains(said, "The client secret expired at 2026-11-22T13:30:00Z.") {
 		t.Errorf("told: %s", said)
@@ -200,7 +201,7 @@ func TestSecretsRotateWithOverlap(t *testing.T) {
 	if err != nil || len(clients) != 1 {
 		t.Errorf("clients of the old secret: %v, %v", clients, err)
 	}
-	s.clock.advance(2 * time.Hour)
+	s.clock.Advance(2 * time.Hour)
 	s.token(old).wantOAuthError(t, 401, "invalid_client")
 	s.token(fresh).wantStatus(t, http.StatusOK)
 }
@@ -332,15 +333,15 @@ func TestRequestsOfTheTokenEndpointThatAreRefusedWhoeverAsks(t *testing.T) {
 		change func(*schemes.Call)
 		status int
 	}{
-		{"GET", request("GET", DefaultTokenEndpoint+"?"+grant+"&"+credentials, ""), nil, 405},
-		{"PUT", request("PUT", DefaultTokenEndpoint, grant, "Content-Type", formType, "Authorization", header), nil, 405},
-		{"HEAD", request("HEAD", DefaultTokenEndpoint, "", "Authorization", header), nil, 405},
+		{"GET", schemestest.Request("GET", DefaultTokenEndpoint+"?"+grant+"&"+credentials, ""), nil, 405},
+		{"PUT", schemestest.Request("PUT", DefaultTokenEndpoint, grant, "Content-Type", formType, "Authorization", header), nil, 405},
+		{"HEAD", schemestest.Request("HEAD", DefaultTokenEndpoint, "", "Authorization", header), nil, 405},
 		{"early data", tokenRequest(grant, "Authorization", header), early, 425},
-		{"credentials in the url", request("POST", DefaultTokenEndpoint+"?"+credentials, grant, "Content-Type", formType), nil, 400},
-		{"grant type in the url", request("POST", DefaultTokenEndpoint+"?"+grant, "", "Content-Type", formType, "Authorization", header), nil, 400},
-		{"no content type", request("POST", DefaultTokenEndpoint, grant, "Authorization", header), nil, 400},
-		{"another content type", request("POST", DefaultTokenEndpoint, grant, "Content-Type", "application/json", "Authorization", header), nil, 400},
-		{"a word more in the content type", request("POST", DefaultTokenEndpoint, grant, "Content-Type", formType+"x", "Authorization", header), nil, 400},
+		{"credentials in the url", schemestest.Request("POST", DefaultTokenEndpoint+"?"+credentials, grant, "Content-Type", formType), nil, 400},
+		{"grant type in the url", schemestest.Request("POST", DefaultTokenEndpoint+"?"+grant, "", "Content-Type", formType, "Authorization", header), nil, 400},
+		{"no content type", schemestest.Request("POST", DefaultTokenEndpoint, grant, "Authorization", header), nil, 400},
+		{"another content type", schemestest.Request("POST", DefaultTokenEndpoint, grant, "Content-Type", "application/json", "Authorization", header), nil, 400},
+		{"a word more in the content type", schemestest.Request("POST", DefaultTokenEndpoint, grant, "Content-Type", formType+"x", "Authorization", header), nil, 400},
 		{"two content types", tokenRequest(grant, "Content-Type", formType, "Authorization", header), nil, 400},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -359,7 +360,7 @@ func TestRequestsOfTheTokenEndpointThatAreRefusedWhoeverAsks(t *testing.T) {
 			}
 		})
 	}
-	s.serve(request("POST", DefaultTokenEndpoint, grant, "Content-Type", "Application/X-WWW-Form-Urlencoded; charset=UTF-8", "Authorization", header)).wantStatus(t, 200)
+	s.serve(schemestest.Request("POST", DefaultTokenEndpoint, grant, "Content-Type", "Application/X-WWW-Form-Urlencoded; charset=UTF-8", "Authorization", header)).wantStatus(t, 200)
 }
 
 func TestGarbageAtTheTokenEndpointIsRefusedWithoutTheStore(t *testing.T) {
@@ -392,7 +393,7 @@ func TestExchangesAreLimitedPerClient(t *testing.T) {
 	a.wantOAuthError(t, http.StatusTooManyRequests, "temporarily_unavailable")
 	a.wantHeaders(t, "Retry-After", "1")
 	s.token(other).wantStatus(t, http.StatusOK)
-	s.clock.advance(time.Second)
+	s.clock.Advance(time.Second)
 	s.token(p).wantStatus(t, http.StatusOK)
 	s.token(p).wantStatus(t, http.StatusTooManyRequests)
 }

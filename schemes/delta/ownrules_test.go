@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 func TestRulesOfTheOperatorReachBeyondTheEndpoint(t *testing.T) {
@@ -20,18 +21,18 @@ allow GET {base}/shares/{share} grant list {share}`)
 	token, _ := s.holder("acme", "sales")
 
 	// Nobody's call never carries the server's own token.
-	a := s.serve(request("GET", "/health", ""))
+	a := s.serve(schemestest.Request("GET", "/health", ""))
 	a.wantStatus(t, http.StatusOK)
 	if got := a.forwarded.Header.Values("Authorization"); len(got) != 0 {
 		t.Errorf("the server behind got %q with a public call", got)
 	}
-	a = s.serve(request("GET", "/stats", "", "Authorization", "Bearer "+token))
+	a = s.serve(schemestest.Request("GET", "/stats", "", "Authorization", "Bearer "+token))
 	a.wantStatus(t, http.StatusOK)
 	if got := a.forwarded.Header.Get("Authorization"); got != "Bearer "+upstreamToken {
 		t.Errorf("the server behind got %q", got)
 	}
-	s.serve(request("GET", "/stats", "")).wantStatus(t, http.StatusUnauthorized)
-	s.serve(request("GET", "/elsewhere", "", "Authorization", "Bearer bad")).wantStatus(t, http.StatusNotFound)
+	s.serve(schemestest.Request("GET", "/stats", "")).wantStatus(t, http.StatusUnauthorized)
+	s.serve(schemestest.Request("GET", "/elsewhere", "", "Authorization", "Bearer bad")).wantStatus(t, http.StatusNotFound)
 	s.data(token, "GET", "/shares/sales").wantStatus(t, http.StatusOK)
 	s.data(token, "GET", "/shares/other").wantStatus(t, http.StatusNotFound)
 	s.data(token, "GET", "/shares").wantStatus(t, http.StatusNotFound) // from another address

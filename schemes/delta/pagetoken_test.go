@@ -111,7 +111,7 @@ func TestPageTokensElsewhere(t *testing.T) {
 			t.Errorf("%s: the server behind is asked", name)
 		}
 	}
-	s.clock.advance(pageTokenLifetime)
+	s.clock.Advance(pageTokenLifetime)
 	s.data(acme, "GET", tablesPath+query).wantError(t, http.StatusBadRequest, "INVALID_PARAMETER_VALUE")
 }
 

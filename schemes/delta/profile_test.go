@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // The bytes of a credential file, but for the token. Spark's reader wants version
@@ -14,7 +16,7 @@ func TestProfileIsKept(t *testing.T) {
 	const golden = `{"shareCredentialsVersion":1,"bearerToken":"TOKEN","endpoint":"https://sharing.example.com/delta-sharing","expirationTime":"2027-02-20T12:00:00.000Z"}`
 	s := newSite(t, func(c *Config) { c.PublicURL += "/" }) // no slash may be doubled
 	created, _ := s.recipient("acme")
-	a := s.serve(request("GET", path(created.Link), ""))
+	a := s.serve(schemestest.Request("GET", path(created.Link), ""))
 	a.wantStatus(t, http.StatusOK)
 	if got := regexp.MustCompile(`ghd_[a-z2-7]{56}`).ReplaceAllString(a.Body.String(), "TOKEN"); got != golden {
 		t.Errorf("got  %s\nwant %s", got, golden)
@@ -43,19 +45,19 @@ func TestTokenLivesFromTheUseOfItsLink(t *testing.T) {
 		must(t, err)
 		links[i] = created.Link
 	}
-	s.clock.advance(later)
+	s.clock.Advance(later)
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var p profile
-			s.serve(request("GET", path(links[i]), "")).wantJSON(t, http.StatusOK, &p)
+			s.serve(schemestest.Request("GET", path(links[i]), "")).wantJSON(t, http.StatusOK, &p)
 			if got, err := time.Parse(profileTime, p.ExpirationTime); err != nil || !got.Equal(tt.want) {
 				t.Errorf("expires %s, %v; want %s", p.ExpirationTime, err, tt.want)
 			}
-			s.clock.set(tt.want.Add(-time.Second))
+			s.clock.Set(tt.want.Add(-time.Second))
 			s.data(p.BearerToken, "GET", "/shares").wantStatus(t, http.StatusOK)
-			s.clock.set(tt.want)
+			s.clock.Set(tt.want)
 			s.data(p.BearerToken, "GET", "/shares").wantStatus(t, http.StatusUnauthorized)
-			s.clock.set(noon.Add(later))
+			s.clock.Set(noon.Add(later))
 		})
 	}
 }
@@ -66,9 +68,9 @@ func TestShortenedLinkGivesAShortToken(t *testing.T) {
 	s := newSite(t)
 	created, key := s.recipient("acme")
 	s.api(key, "PATCH", expiry("3600")).wantStatus(t, http.StatusOK)
-	s.clock.advance(30 * time.Minute)
+	s.clock.Advance(30 * time.Minute)
 	var p profile
-	s.serve(request("GET", path(created.Link), "")).wantJSON(t, http.StatusOK, &p)
+	s.serve(schemestest.Request("GET", path(created.Link), "")).wantJSON(t, http.StatusOK, &p)
 	if p.ExpirationTime != "2026-11-22T13:00:00.000Z" {
 		t.Errorf("expires %s", p.ExpirationTime)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -206,7 +207,7 @@ func (s *site) oauthClient(name string, change func(*Order), grants ...string) c
 // fetchClient uses the link of an OAuth recipient.
 func (s *site) fetchClient(link string) (p clientProfile) {
 	s.t.Helper()
-	s.serve(request("GET", path(link), "")).wantJSON(s.t, http.StatusOK, &p)
+	s.serve(schemestest.Request("GET", path(link), "")).wantJSON(s.t, http.StatusOK, &p)
 	if _, err := secret.Parse(secret.ClientSecret, p.ClientSecret); err != nil {
 		s.t.Fatalf("client secret: %v", err)
 	}

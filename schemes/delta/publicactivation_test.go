@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -40,9 +41,9 @@ func TestPublicActivationDeliversOnce(t *testing.T) {
 			// What protects against previews of links is not in the way of programs.
 			s := newSite(t, func(c *Config) { c.PageOnly = true })
 			created, _ := s.recipient("acme", "sales")
-			info := func() *answer { return s.serve(request("GET", linkInfoPath+"/"+address(created.Link), "")) }
+			info := func() *answer { return s.serve(schemestest.Request("GET", linkInfoPath+"/"+address(created.Link), "")) }
 			fetch := func(method string) *answer {
-				return s.serve(request(method, retrievalPath+"/"+address(created.Link), "", "Authorization", "Bearer ignored"))
+				return s.serve(schemestest.Request(method, retrievalPath+"/"+address(created.Link), "", "Authorization", "Bearer ignored"))
 			}
 			for range 2 {
 				a := info()
@@ -74,7 +75,7 @@ func TestPublicActivationOfAnOAuthClient(t *testing.T) {
 	created, err := s.Create(t.Context(), Order{Name: "acme", Auth: tokenstore.ClientCredentials}, "test")
 	must(t, err)
 	var p clientProfile
-	s.serve(request("GET", retrievalPath+"/"+code(created.Link), "")).wantJSON(t, http.StatusOK, &p)
+	s.serve(schemestest.Request("GET", retrievalPath+"/"+code(created.Link), "")).wantJSON(t, http.StatusOK, &p)
 	s.token(p).wantStatus(t, http.StatusOK)
 }
 
@@ -101,7 +102,7 @@ func TestPublicActivationThatIsRefused(t *testing.T) {
 			{"DELETE", "DELETE", "/" + code(link), 405, "UNSUPPORTED_OPERATION"},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
-				a := s.serve(request(tt.method, base+tt.rest, ""))
+				a := s.serve(schemestest.Request(tt.method, base+tt.rest, ""))
 				a.wantDatabricksError(t, tt.status, tt.code)
 				if tt.status == 405 {
 					a.wantHeaders(t, "Allow", "GET, HEAD")
@@ -109,19 +110,19 @@ func TestPublicActivationThatIsRefused(t *testing.T) {
 			})
 		}
 	}
-	s.serve(request("GET", retrievalPath+"/"+code(link), ""), func(c *schemes.Call) { c.EarlyData = true }).
+	s.serve(schemestest.Request("GET", retrievalPath+"/"+code(link), ""), func(c *schemes.Call) { c.EarlyData = true }).
 		wantDatabricksError(t, 425, "INVALID_STATE")
 	// Paths with encoded slashes are refused before anything is looked at.
-	s.serve(request("GET", retrievalPath+"/"+url.PathEscape(link), "")).wantStatus(t, 400)
-	s.serve(request("GET", retrievalPath+"/https:///"+code(link), "")).wantStatus(t, 400)
-	s.serve(request("GET", PublicActivationPath+"/other/"+code(link), "")).wantDatabricksError(t, 404, "RESOURCE_DOES_NOT_EXIST")
+	s.serve(schemestest.Request("GET", retrievalPath+"/"+url.PathEscape(link), "")).wantStatus(t, 400)
+	s.serve(schemestest.Request("GET", retrievalPath+"/https:///"+code(link), "")).wantStatus(t, 400)
+	s.serve(schemestest.Request("GET", PublicActivationPath+"/other/"+code(link), "")).wantDatabricksError(t, 404, "RESOURCE_DOES_NOT_EXIST")
 	s.disable("acme", true)
-	s.serve(request("GET", retrievalPath+"/"+code(link), "")).wantDatabricksError(t, 403, "PERMISSION_DENIED")
+	s.serve(schemestest.Request("GET", retrievalPath+"/"+code(link), "")).wantDatabricksError(t, 403, "PERMISSION_DENIED")
 	s.disable("acme", false)
 	s.broken.Store(true)
-	s.serve(request("GET", retrievalPath+"/"+code(link), "")).wantDatabricksError(t, 503, "TEMPORARILY_UNAVAILABLE")
+	s.serve(schemestest.Request("GET", retrievalPath+"/"+code(link), "")).wantDatabricksError(t, 503, "TEMPORARILY_UNAVAILABLE")
 	s.broken.Store(false)
-	s.serve(request("GET", retrievalPath+"/"+code(link), "")).wantStatus(t, 200) // nothing of all that used it
+	s.serve(schemestest.Request("GET", retrievalPath+"/"+code(link), "")).wantStatus(t, 200) // nothing of all that used it
 }
 
 func FuzzCodeFromPath(f *testing.F) {

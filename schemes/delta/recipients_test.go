@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -81,20 +82,20 @@ func TestLinkToShow(t *testing.T) {
 		{"a fresh one in its place", func(*site, string) {}, true, false, nil, "link"},
 		{"used", use, false, false, tokenstore.ErrTokenInUse, "token"},
 		{"used, though a fresh one is asked for", use, true, false, tokenstore.ErrTokenInUse, "token"},
-		{"expired", func(s *site, _ string) { s.clock.advance(DefaultActivationLifetime) }, false, false, nil, "link"},
+		{"expired", func(s *site, _ string) { s.clock.Advance(DefaultActivationLifetime) }, false, false, nil, "link"},
 		{"revoked", func(s *site, _ string) {
 			_, err := s.backend.Store.Revoke(s.t.Context(), "partners", "acme", "test")
 			must(s.t, err)
 		}, false, false, nil, "link"},
 		{"used, and the token expired", func(s *site, first string) {
 			s.follow(first)
-			s.clock.advance(DefaultTokenLifetime)
+			s.clock.Advance(DefaultTokenLifetime)
 		}, false, false, nil, "link"},
 		{"rotated, and the new link expired", func(s *site, first string) {
 			s.follow(first)
 			_, _, err := s.Rotate(s.t.Context(), "acme", 30*24*time.Hour, "test")
 			must(s.t, err)
-			s.clock.advance(DefaultActivationLifetime)
+			s.clock.Advance(DefaultActivationLifetime)
 		}, false, false, nil, "link rotated"},
 	}
 	for _, tt := range tests {
@@ -113,9 +114,9 @@ func TestLinkToShow(t *testing.T) {
 				if (link == created.Link) != tt.same || !expires.Equal(s.clock.Now().Add(DefaultActivationLifetime)) {
 					t.Errorf("link %s until %s", link, expires)
 				}
-				s.serve(request("HEAD", path(link), "")).wantStatus(t, http.StatusOK)
+				s.serve(schemestest.Request("HEAD", path(link), "")).wantStatus(t, http.StatusOK)
 				if !tt.same {
-					s.serve(request("HEAD", path(created.Link), "")).wantStatus(t, http.StatusGone)
+					s.serve(schemestest.Request("HEAD", path(created.Link), "")).wantStatus(t, http.StatusGone)
 				}
 			}
 			_, live, err := s.backend.Store.Credentials(t.Context(), "partners", "acme")
@@ -177,7 +178,7 @@ func TestLinkSealedWithALostMasterKey(t *testing.T) {
 	s := newSite(t)
 	created, key := s.recipient("acme")
 	s.backend.Sealer = secret.NewSealer(secret.NewMasterKey())
-	call := &schemes.Call{Request: request("GET", apiPath, ""), Identity: &schemes.Identity{
+	call := &schemes.Call{Request: schemestest.Request("GET", apiPath, ""), Identity: &schemes.Identity{
 		Subject: created.Recipient.ID, Name: "acme", Roles: []string{roleRead},
 	}}
 	a := &answer{call: call}

@@ -10,13 +10,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // decide asks the rules for a recipient with grants; nil is a caller without
 // credential.
 func decide(t *testing.T, s *Scheme, method, target string, grants []string) (*schemes.Call, policies.Decision) {
 	t.Helper()
-	r := request(method, target, "")
+	r := schemestest.Request(method, target, "")
 	path, err := canonpath.FromRequest(r, s.Paths())
 	if err != nil {
 		t.Fatal(err)

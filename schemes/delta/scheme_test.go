@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // whole is an answer as it stands on the wire.
@@ -123,7 +124,7 @@ func TestOutsideEveryAreaNobodyIsServed(t *testing.T) {
 	token, key := s.holder("acme", "sales")
 	s.broken.Store(true)
 	for _, credential := range []string{"Bearer " + token, "Bearer " + key, "Bearer x", "Basic x", ""} {
-		a := s.serve(request("GET", "/elsewhere", "", "Authorization", credential))
+		a := s.serve(schemestest.Request("GET", "/elsewhere", "", "Authorization", credential))
 		a.wantError(t, http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST")
 	}
 }

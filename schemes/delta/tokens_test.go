@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -59,7 +60,7 @@ func TestGarbageIsRefusedWithoutTheStore(t *testing.T) {
 		"long":                 "Bearer " + strings.Repeat("a", 10_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := s.serve(request("GET", DefaultEndpoint+"/shares", "", "Authorization", value))
+			a := s.serve(schemestest.Request("GET", DefaultEndpoint+"/shares", "", "Authorization", value))
 			if message := a.wantError(t, http.StatusUnauthorized, "UNAUTHENTICATED"); message != toStrangers {
 				t.Errorf("a stranger is told: %s", message)
 			}
@@ -128,7 +129,7 @@ func TestOneCarrierOnly(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := s.serve(request("GET", DefaultEndpoint+"/shares"+tt.query, "", tt.headers...))
+			a := s.serve(schemestest.Request("GET", DefaultEndpoint+"/shares"+tt.query, "", tt.headers...))
 			a.wantStatus(t, tt.status)
 			if tt.status == 400 {
 				a.wantError(t, 400, "INVALID_PARAMETER_VALUE")
@@ -156,7 +157,7 @@ func TestIdentityOfATokenInUse(t *testing.T) {
 
 func TestWhyATokenIsRefused(t *testing.T) {
 	t.Parallel()
-	minute := func(s *site) { s.clock.advance(time.Minute) }
+	minute := func(s *site) { s.clock.Advance(time.Minute) }
 	rotate := func(in time.Duration) func(*site) {
 		return func(s *site) {
 			if _, _, err := s.Rotate(s.t.Context(), "acme", in, "test"); err != nil {
@@ -172,10 +173,10 @@ func TestWhyATokenIsRefused(t *testing.T) {
 		reason schemes.Reason
 	}{
 		{"a moment before its expiry it is good", []func(*site){
-			func(s *site) { s.clock.advance(DefaultTokenLifetime - time.Second) },
+			func(s *site) { s.clock.Advance(DefaultTokenLifetime - time.Second) },
 		}, 200, "", ""},
 		{"expired at the very moment", []func(*site){
-			func(s *site) { s.clock.advance(DefaultTokenLifetime) },
+			func(s *site) { s.clock.Advance(DefaultTokenLifetime) },
 		}, 401, "The bearer token expired at 2027-02-20T12:00:00Z. Ask the data provider", schemes.EndedCredential},
 		{"rotated, in its grace", []func(*site){rotate(time.Minute)}, 200, "", ""},
 		{"rotated, after its grace", []func(*site){rotate(time.Minute), minute}, 401, "The bearer token was rotated and ended at 2026-11-22T12:01:00Z. Use the newer", schemes.EndedCredential},
@@ -298,10 +299,10 @@ func TestStoreThatCannotTellNeverOpens(t *testing.T) {
 	created, _ := s.recipient("beta")
 	s.broken.Store(true)
 	for name, r := range map[string]*http.Request{
-		"data":     request("GET", DefaultEndpoint+"/shares", "", "Authorization", "Bearer "+token),
-		"api":      request("GET", apiPath, "", "Authorization", "Bearer "+key),
-		"link":     request("GET", path(created.Link), ""),
-		"its page": request("GET", path(created.Link), "", "Accept", "text/html"),
+		"data":     schemestest.Request("GET", DefaultEndpoint+"/shares", "", "Authorization", "Bearer "+token),
+		"api":      schemestest.Request("GET", apiPath, "", "Authorization", "Bearer "+key),
+		"link":     schemestest.Request("GET", path(created.Link), ""),
+		"its page": schemestest.Request("GET", path(created.Link), "", "Accept", "text/html"),
 	} {
 		a := s.serve(r)
 		a.wantStatus(t, http.StatusServiceUnavailable)
@@ -317,9 +318,9 @@ func TestStoreThatCannotTellNeverOpens(t *testing.T) {
 	fresh := s.follow(func() string { c, _ := s.recipient("gamma"); return c.Link }())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := request("GET", DefaultEndpoint+"/shares", "", "Authorization", "Bearer "+fresh).WithContext(ctx)
+	r := schemestest.Request("GET", DefaultEndpoint+"/shares", "", "Authorization", "Bearer "+fresh).WithContext(ctx)
 	s.serve(r).wantError(t, http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE")
-	r = request("GET", apiPath, "", "Authorization", "Bearer "+key).WithContext(ctx)
+	r = schemestest.Request("GET", apiPath, "", "Authorization", "Bearer "+key).WithContext(ctx)
 	s.serve(r).wantProblem(t, http.StatusServiceUnavailable)
 }
 
@@ -332,7 +333,7 @@ func TestServerBehindSeesItsOwnTokenOnly(t *testing.T) {
 		data, _ := io.ReadAll(r.Body)
 		body = string(data)
 	}
-	a := s.serve(request("POST", DefaultEndpoint+"/shares/sales/schemas/a/tables/b/query?x=1", `{"limitHint":5}`,
+	a := s.serve(schemestest.Request("POST", DefaultEndpoint+"/shares/sales/schemas/a/tables/b/query?x=1", `{"limitHint":5}`,
 		"Authorization", "Bearer "+token, "Cookie", "session="+token, "Proxy-Authorization", "Bearer "+token,
 		"X-Auth-Token", token, "X-Bbk-Auth-Token", token, "Token", token,
 		"Delta-Sharing-Capabilities", "responseformat=delta", "Fileidhash", "delta", "X-Unknown", "kept"))

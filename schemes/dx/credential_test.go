@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 func TestWhereTheTokenIs(t *testing.T) {
@@ -43,7 +45,7 @@ func TestWhereTheTokenIs(t *testing.T) {
 		"delegationId":                 {[]string{"delegationId", alice}, 401, "no_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := s.serve(request("GET", basicPath, "", tc.headers...))
+			a := s.serve(schemestest.Request("GET", basicPath, "", tc.headers...))
 			a.wants(t, tc.status, tc.code)
 			if tc.status == 200 && len(a.forwarded.Header) != len(tc.headers)/2 {
 				t.Errorf("the server behind gets %d headers", len(a.forwarded.Header))
@@ -76,7 +78,7 @@ func TestVerifyTakesBearerTokensOnly(t *testing.T) {
 		"another word and token": {[]string{"Authorization", "Basic " + good, "token", good}, 400, "two_tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.serve(request("POST", verifyPath, "{}", tc.headers...)).wants(t, tc.status, tc.code)
+			s.serve(schemestest.Request("POST", verifyPath, "{}", tc.headers...)).wants(t, tc.status, tc.code)
 		})
 	}
 }
@@ -92,20 +94,20 @@ func TestPublicRoutesLookAtNobody(t *testing.T) {
 		"strangers": {"Authorization", "Bearer " + signES256(strangerKey(), header.text(), identityToken().text())},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := s.serve(request("GET", "/apis", "", headers...))
+			a := s.serve(schemestest.Request("GET", "/apis", "", headers...))
 			a.wants(t, http.StatusOK, "")
 			if a.call.Identity != nil || len(a.forwarded.Header) != 0 {
 				t.Errorf("identity %v, headers %v", a.call.Identity, a.forwarded.Header)
 			}
-			s.serve(request("GET", "/nothing", "", headers...)).wants(t, http.StatusNotFound, "")
-			s.serve(request("PATCH", basicPath, "", headers...)).wants(t, http.StatusMethodNotAllowed, "")
+			s.serve(schemestest.Request("GET", "/nothing", "", headers...)).wants(t, http.StatusNotFound, "")
+			s.serve(schemestest.Request("PATCH", basicPath, "", headers...)).wants(t, http.StatusMethodNotAllowed, "")
 		})
 	}
 }
 
 func TestOtherCredentialsStayHere(t *testing.T) {
 	s := newSite(t)
-	a := s.serve(request("GET", basicPath, "", "token", identityToken().signed(), "Cookie", "a=b", "X-Auth-Token", "a",
+	a := s.serve(schemestest.Request("GET", basicPath, "", "token", identityToken().signed(), "Cookie", "a=b", "X-Auth-Token", "a",
 		"X-Bbk-Auth-Token", "a", "Proxy-Authorization", "Basic eDp5", "Upgrade", "websocket", "Accept", "*/*"))
 	if a.forwarded == nil || len(a.forwarded.Header) != 2 {
 		t.Fatalf("the server behind gets %v", a.forwarded.Header)
@@ -122,9 +124,9 @@ func FuzzCredential(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, token, authorization string, verify bool) {
 		s.t = t
-		r := request("GET", basicPath, "")
+		r := schemestest.Request("GET", basicPath, "")
 		if verify {
-			r = request("POST", verifyPath, "{}")
+			r = schemestest.Request("POST", verifyPath, "{}")
 		}
 		if token != "" {
 			r.Header["Token"] = []string{token}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // onTheWire is an answer as a client gets it.
@@ -107,13 +108,13 @@ func TestEveryRefusalHasTheShape(t *testing.T) {
 		599: `{"type":"urn:dx:acl:error","title":"","detail":""}`,
 	} {
 		w := httptest.NewRecorder()
-		s.Refuse(w, &schemes.Call{Request: request("GET", "/", "")}, &schemes.Refusal{Status: status, Public: "in our words"})
+		s.Refuse(w, &schemes.Call{Request: schemestest.Request("GET", "/", "")}, &schemes.Refusal{Status: status, Public: "in our words"})
 		if w.Code != status || w.Body.String() != want {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	}
 	w := httptest.NewRecorder()
-	s.Refuse(w, &schemes.Call{Request: request("GET", "/", "")}, schemes.TooMany(1500e6))
+	s.Refuse(w, &schemes.Call{Request: schemestest.Request("GET", "/", "")}, schemes.TooMany(1500e6))
 	if w.Header().Get("Retry-After") != "2" {
 		t.Errorf("Retry-After: %q", w.Header().Get("Retry-After"))
 	}
@@ -138,7 +139,7 @@ func TestReasonsAreShownWhereTheSiteSaysSo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, shown := range []bool{true, false} {
 				s := newSite(t, own, func(c *Config) { c.ShowReasons = shown })
-				r := request(tc.method, tc.path, "")
+				r := schemestest.Request(tc.method, tc.path, "")
 				if tc.token != "" {
 					r.Header.Set("token", tc.token)
 				}

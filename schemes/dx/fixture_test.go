@@ -8,39 +8,19 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/badgerstore"
 )
 
 // noon is when every test begins.
 var noon = time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC)
-
-// clock is a clock that a test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
-}
 
 // The names of the tests' deployment.
 const (
@@ -66,7 +46,7 @@ type site struct {
 	*Scheme
 	t         testing.TB
 	backend   *schemes.Backend
-	clock     *clock
+	clock     *schemestest.Clock
 	directory string // of the store
 	// broken makes the store unreachable.
 	broken atomic.Bool
@@ -93,11 +73,11 @@ func (d counting) View(ctx context.Context, fn func(tokenstore.Reader) error) er
 
 func newSite(t testing.TB, changes ...func(*Config)) *site {
 	t.Helper()
-	return openSite(t, t.TempDir(), &clock{now: noon}, changes...)
+	return openSite(t, t.TempDir(), schemestest.NewClock(noon), changes...)
 }
 
 // openSite opens a store in a folder, and is closed with the test or before it.
-func openSite(t testing.TB, directory string, c *clock, changes ...func(*Config)) *site {
+func openSite(t testing.TB, directory string, c *schemestest.Clock, changes ...func(*Config)) *site {
 	t.Helper()
 	badger, err := badgerstore.Open(badgerstore.Options{Directory: directory})
 	must(t, err)
@@ -197,28 +177,9 @@ func (s *site) serve(r *http.Request, changes ...func(*schemes.Call)) *answer {
 
 func (s *site) walk(a *answer) (err error) {
 	call, r := a.call, a.call.Request
-	if call.Path, err = canonpath.FromRequest(r, s.Paths()); err != nil {
-		return &schemes.Refusal{Status: http.StatusBadRequest, Reason: schemes.BadRequest, Cause: err}
-	}
-	call.Path.Apply(r.URL)
-	if endpoint := s.Public(call); endpoint != nil {
-		return endpoint(a, call)
-	}
-	if call.Credential, err = s.Credential(call); err != nil {
+	if forwarded, err := schemestest.Walk(s.Scheme, a, call); !forwarded {
 		return err
 	}
-	if !call.Credential.IsZero() {
-		if call.Identity, err = s.Identify(r.Context(), call); err != nil {
-			return err
-		}
-	}
-	if endpoint := s.Endpoint(call); endpoint != nil {
-		return endpoint(a, call)
-	}
-	if call.Decision = s.Decide(call); !call.Decision.Allow {
-		return s.Denied(call)
-	}
-	s.Forward(call, r)
 	if s.Compose(call) != nil || s.Learn(call) != nil {
 		s.t.Error("an answer is read")
 	}
@@ -228,25 +189,16 @@ func (s *site) walk(a *answer) (err error) {
 	return err
 }
 
-// request makes a request; headers are name, value, name, value.
-func request(method, target, body string, headers ...string) *http.Request {
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Add(headers[i], headers[i+1])
-	}
-	return r
-}
-
 // get calls basicPath with a token.
 func (s *site) get(token string) *answer {
 	s.t.Helper()
-	return s.serve(request("GET", basicPath, "", "token", token))
+	return s.serve(schemestest.Request("GET", basicPath, "", "token", token))
 }
 
 // verifyPolicy asks as AAA does.
 func (s *site) verifyPolicy(token string) *answer {
 	s.t.Helper()
-	return s.serve(request("POST", verifyPath, "{}", "Authorization", "Bearer "+token))
+	return s.serve(schemestest.Request("POST", verifyPath, "{}", "Authorization", "Bearer "+token))
 }
 
 // wants fails the test unless the answer has a status, and a cause of its refusal.

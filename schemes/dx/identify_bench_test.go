@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // BenchmarkCall is all that the scheme does for a call that goes on, but for the server
@@ -15,7 +16,7 @@ func BenchmarkCall(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			s := newSite(b)
 			token := delegateToken().signed()
-			path, err := canonpath.FromRequest(request("GET", basicPath, ""), s.Paths())
+			path, err := canonpath.FromRequest(schemestest.Request("GET", basicPath, ""), s.Paths())
 			must(b, err)
 			b.ReportAllocs()
 			for b.Loop() {

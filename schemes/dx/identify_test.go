@@ -18,6 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -42,7 +43,7 @@ func TestIdentityTokensSayWhoActs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			text := tc.token.signed()
 			for _, round := range []string{"verified", "cached"} {
-				a := s.serve(request("GET", base+"/policies", "", "token", text))
+				a := s.serve(schemestest.Request("GET", base+"/policies", "", "token", text))
 				if a.forwarded == nil {
 					t.Fatalf("%s: refused: %v", round, a.refusal)
 				}
@@ -224,7 +225,7 @@ func TestTokensAreGoodForThirtySecondsMore(t *testing.T) {
 		}
 		t.Run(tc.at.Format(time.TimeOnly), func(t *testing.T) {
 			s := newSite(t)
-			s.clock.set(tc.at)
+			s.clock.Set(tc.at)
 			s.with()
 			s.get(identityToken().signed()).wants(t, status, tc.code)
 		})
@@ -233,9 +234,9 @@ func TestTokensAreGoodForThirtySecondsMore(t *testing.T) {
 		s := newSite(t)
 		token := identityToken().signed()
 		s.get(token).wants(t, http.StatusOK, "")
-		s.clock.set(exp.Add(30*time.Second - 1))
+		s.clock.Set(exp.Add(30*time.Second - 1))
 		s.get(token).wants(t, http.StatusOK, "")
-		s.clock.set(exp.Add(30 * time.Second))
+		s.clock.Set(exp.Add(30 * time.Second))
 		s.get(token).wants(t, http.StatusUnauthorized, "expired")
 		if a := s.get(token); a.refusal.Reason != schemes.EndedCredential {
 			t.Errorf("reason %s", a.refusal.Reason)
@@ -309,7 +310,7 @@ func TestReloadForgetsIdentitiesOfOtherSettings(t *testing.T) {
 func TestIdentifyOfflineNeedsNoStore(t *testing.T) {
 	s := newSite(t)
 	s.broken.Store(true)
-	call := &schemes.Call{Request: request("GET", basicPath, ""), Credential: schemes.NewCredential(identityToken().signed())}
+	call := &schemes.Call{Request: schemestest.Request("GET", basicPath, ""), Credential: schemes.NewCredential(identityToken().signed())}
 	if id, err := s.IdentifyOffline(call); err != nil || id.Subject != alice || id.Roles[0] != roleConsumer {
 		t.Errorf("%+v, %v", id, err)
 	}
@@ -378,7 +379,7 @@ func FuzzClaims(f *testing.F) {
 	f.Add(`[]`)
 	f.Fuzz(func(t *testing.T, payload string) {
 		s.t = t
-		a := s.serve(request("GET", base+"/policies", "", "token", signES256(aaaKey(), header.text(), payload)))
+		a := s.serve(schemestest.Request("GET", base+"/policies", "", "token", signES256(aaaKey(), header.text(), payload)))
 		if a.call.Identity == nil {
 			if a.forwarded != nil || a.Code != http.StatusUnauthorized {
 				t.Fatalf("%d for %s", a.Code, payload)

@@ -116,7 +116,7 @@ func TestKeysComeFromTheirEndpoint(t *testing.T) {
 			if id := a.call.Identity; !id.Expiry.Equal(noon.Add(100*time.Hour+30*time.Second)) || !id.Remember.Equal(noon.Add(24*time.Hour)) {
 				t.Errorf("ends %s, is remembered until %s", id.Expiry, id.Remember)
 			}
-			s.clock.set(noon.Add(24*time.Hour + time.Second))
+			s.clock.Set(noon.Add(24*time.Hour + time.Second))
 			s.get(long).wants(t, http.StatusServiceUnavailable, "")
 			s.get(identityToken(issuedAt(noon.Add(24*time.Hour))...).signed()).wants(t, http.StatusServiceUnavailable, "")
 		})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // held is how many bytes are taken.
@@ -48,7 +49,7 @@ func TestStrangersThatTrickleLeaveRoomForThePaymentProvider(t *testing.T) {
 		ended.Go(func() {
 			one := sync.OnceFunc(arrived.Done)
 			defer one() // also if it is refused at once
-			r := request("POST", webhookPaths[0], "", signatureField, sign(""))
+			r := schemestest.Request("POST", webhookPaths[0], "", signatureField, sign(""))
 			r.Body, r.ContentLength = io.NopCloser(&trickling{arrived: one, letGo: letGo}), maxWebhook
 			s.serve(r, from("203.0.113.7")).wants(t, http.StatusUnauthorized, "bad_webhook_signature")
 		})
@@ -58,7 +59,7 @@ func TestStrangersThatTrickleLeaveRoomForThePaymentProvider(t *testing.T) {
 		t.Errorf("%d bytes are held for %d that arrived", held, strangers)
 	}
 	whole := strings.Repeat("x", maxWebhook)
-	s.serve(request("POST", webhookPaths[0], whole, signatureField, sign(whole)), from("198.51.100.1")).wants(t, http.StatusOK, "")
+	s.serve(schemestest.Request("POST", webhookPaths[0], whole, signatureField, sign(whole)), from("198.51.100.1")).wants(t, http.StatusOK, "")
 	close(letGo)
 	ended.Wait()
 	until(t, func() bool { return s.webhooks.held() == 0 })
@@ -113,7 +114,7 @@ func (b *watched) Read(p []byte) (int, error) {
 func TestWebhookTakesNoMoreThanItHasSent(t *testing.T) {
 	s := newSite(t, withSecret)
 	whole := strings.Repeat("x", maxWebhook)
-	r := request("POST", webhookPaths[0], "", signatureField, sign(whole))
+	r := schemestest.Request("POST", webhookPaths[0], "", signatureField, sign(whole))
 	r.Body, r.ContentLength = io.NopCloser(&watched{Reader: strings.NewReader(whole), read: func(sent int64) {
 		if held := s.webhooks.held(); held > sent+max(leastPart, min(sent, mostPart)) {
 			t.Errorf("%d bytes are held, when %d have arrived", held, sent)

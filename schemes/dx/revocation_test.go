@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // revoke calls as AAA does.
 func (s *site) revoke(token, body string) *answer {
 	s.t.Helper()
-	return s.serve(request("POST", revocationPath, body, "token", token, "Content-Type", "application/json"))
+	return s.serve(schemestest.Request("POST", revocationPath, body, "token", token, "Content-Type", "application/json"))
 }
 
 // issuedAt is a change of a token's times.
@@ -78,10 +79,10 @@ func TestCutOffIsTheLaterOfBothClocks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			if name == "within the second" {
-				s.clock.set(noon.Add(999 * time.Millisecond))
+				s.clock.Set(noon.Add(999 * time.Millisecond))
 			}
 			s.revoke(serverToken(issuedAt(noon.Add(tc.ahead))...).signed(), `{"sub":"`+alice+`"}`).wants(t, http.StatusOK, "")
-			s.clock.set(noon.Add(time.Minute))
+			s.clock.Set(noon.Add(time.Minute))
 			for seconds, code := range map[int]string{-3600: "revoked", -1: "revoked", 0: "revoked", 1: "", 2: ""} {
 				token := identityToken(issuedAt(tc.at.Add(time.Duration(seconds) * time.Second))...).signed()
 				if a := s.get(token); a.code() != code {
@@ -106,7 +107,7 @@ func TestOperatorRevokesAUserOrOneDelegation(t *testing.T) {
 	s.get(mine).wants(t, http.StatusOK, "")
 	s.get(actsForBob).wants(t, http.StatusUnauthorized, "revoked")
 	s.get(actsForMe).wants(t, http.StatusOK, "") // the other way round
-	s.clock.set(noon.Add(time.Minute))
+	s.clock.Set(noon.Add(time.Minute))
 	// The issuer's clock may run ahead: what has a time that it can have given already is over.
 	s.get(delegateToken(issuedAt(noon.Add(30*time.Second))...).signed()).wants(t, http.StatusUnauthorized, "revoked")
 	s.get(delegateToken(issuedAt(noon.Add(31*time.Second))...).signed()).wants(t, http.StatusOK, "")
@@ -136,7 +137,7 @@ func TestOperatorEndsTokensOfAAAItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.revoke(stolen, body).wants(t, http.StatusUnauthorized, "revoked")
-	s.clock.set(noon.Add(time.Minute))
+	s.clock.Set(noon.Add(time.Minute))
 	s.revoke(serverToken(issuedAt(noon.Add(time.Minute))...).signed(), body).wants(t, http.StatusOK, "")
 }
 
@@ -162,23 +163,23 @@ func TestOnlyAAARevokes(t *testing.T) {
 			s.revoke(tc.token, body).wants(t, tc.status, tc.code)
 		})
 	}
-	s.serve(request("POST", revocationPath, body)).wants(t, http.StatusUnauthorized, "no_token")
-	s.serve(request("POST", revocationPath, body, "token", serverToken().signed(), "Authorization", "Bearer "+identityToken().signed())).
+	s.serve(schemestest.Request("POST", revocationPath, body)).wants(t, http.StatusUnauthorized, "no_token")
+	s.serve(schemestest.Request("POST", revocationPath, body, "token", serverToken().signed(), "Authorization", "Bearer "+identityToken().signed())).
 		wants(t, http.StatusBadRequest, "two_tokens")
 	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "post"} {
-		a := s.serve(request(method, revocationPath, body, "token", serverToken().signed()))
+		a := s.serve(schemestest.Request(method, revocationPath, body, "token", serverToken().signed()))
 		a.wants(t, http.StatusMethodNotAllowed, "")
 		if a.Header().Get("Allow") != "" {
 			t.Error("the original names no methods")
 		}
 	}
-	s.serve(request("POST", revocationPath, body, "token", serverToken().signed()), func(call *schemes.Call) { call.EarlyData = true }).
+	s.serve(schemestest.Request("POST", revocationPath, body, "token", serverToken().signed()), func(call *schemes.Call) { call.EarlyData = true }).
 		wants(t, http.StatusTooEarly, "")
 	s.get(identityToken().signed()).wants(t, http.StatusOK, "")
 	if list, _, err := s.RevokedUsers(t.Context(), "", 1); err != nil || len(list) != 0 {
 		t.Errorf("somebody was revoked: %v, %v", list, err)
 	}
-	s.serve(request("POST", revocationPath, body, "Authorization", "Bearer "+serverToken().signed())).wants(t, http.StatusOK, "")
+	s.serve(schemestest.Request("POST", revocationPath, body, "Authorization", "Bearer "+serverToken().signed())).wants(t, http.StatusOK, "")
 	s.get(identityToken().signed()).wants(t, http.StatusUnauthorized, "revoked")
 }
 
@@ -237,7 +238,7 @@ func TestStoreThatCannotBeOpenedRefuses(t *testing.T) {
 	if _, _, err := s.RevokedUsers(t.Context(), "", 1); !errors.Is(err, errBroken) {
 		t.Error(err)
 	}
-	s.serve(request("GET", "/apis", "")).wants(t, http.StatusOK, "")
+	s.serve(schemestest.Request("GET", "/apis", "")).wants(t, http.StatusOK, "")
 }
 
 // Repeated calls cost no read of the store.

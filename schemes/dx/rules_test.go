@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/policies"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 // callers are who calls, in the order of the columns of the tables.
@@ -151,7 +152,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 			s := newSite(t, table.change)
 			for _, row := range table.rows {
 				for i, caller := range callers {
-					r := request(row.method, row.path, "")
+					r := schemestest.Request(row.method, row.path, "")
 					if caller.token != "" {
 						r.Header.Set("Authorization", "Bearer "+caller.token)
 					}
@@ -194,6 +195,6 @@ func TestOwnRulesDoNotOpenTheRevocation(t *testing.T) {
 	own, err := policies.Parse("own", "allow * /{path...} public\nallow POST /admin/revokeToken public")
 	must(t, err)
 	s := newSite(t, func(c *Config) { c.Rules = own })
-	s.serve(request("POST", revocationPath, `{"sub":"`+alice+`"}`)).wants(t, http.StatusUnauthorized, "no_token")
-	s.serve(request("GET", "/anything", "")).wants(t, http.StatusOK, "")
+	s.serve(schemestest.Request("POST", revocationPath, `{"sub":"`+alice+`"}`)).wants(t, http.StatusUnauthorized, "no_token")
+	s.serve(schemestest.Request("GET", "/anything", "")).wants(t, http.StatusOK, "")
 }

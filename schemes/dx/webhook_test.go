@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 )
 
 const webhookSecret = "the payment provider's secret"
@@ -51,7 +52,7 @@ func TestWebhooksAreSignedOverTheirBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range webhookPaths {
-				a := s.serve(request("POST", path, tc.body, tc.headers...))
+				a := s.serve(schemestest.Request("POST", path, tc.body, tc.headers...))
 				a.wants(t, tc.status, tc.code)
 				if tc.status == 200 && (a.body != tc.body || a.forwarded.Header.Get(signatureField) != tc.headers[1] || a.forwarded.ContentLength != int64(len(tc.body))) {
 					t.Errorf("the server behind gets %q", a.body)
@@ -68,20 +69,20 @@ func TestWebhooksAreSignedOverTheirBytes(t *testing.T) {
 func TestWebhooksWithoutASecretAreNotLookedAt(t *testing.T) {
 	s := newSite(t)
 	for _, path := range webhookPaths {
-		if a := s.serve(request("POST", path, "anything")); a.body != "anything" {
+		if a := s.serve(schemestest.Request("POST", path, "anything")); a.body != "anything" {
 			t.Errorf("%s: %q, %v", path, a.body, a.refusal)
 		}
 	}
 	s = newSite(t, withSecret)
-	s.serve(request("OPTIONS", webhookPaths[0], "")).wants(t, http.StatusOK, "")
+	s.serve(schemestest.Request("OPTIONS", webhookPaths[0], "")).wants(t, http.StatusOK, "")
 }
 
 func TestWebhooksAreBounded(t *testing.T) {
 	s := newSite(t, withSecret)
 	whole := strings.Repeat("x", maxWebhook)
-	s.serve(request("POST", webhookPaths[0], whole, signatureField, sign(whole))).wants(t, http.StatusOK, "")
-	s.serve(request("POST", webhookPaths[0], whole+"x", signatureField, sign(whole+"x"))).wants(t, http.StatusRequestEntityTooLarge, "")
-	long := request("POST", webhookPaths[0], "", signatureField, sign(whole))
+	s.serve(schemestest.Request("POST", webhookPaths[0], whole, signatureField, sign(whole))).wants(t, http.StatusOK, "")
+	s.serve(schemestest.Request("POST", webhookPaths[0], whole+"x", signatureField, sign(whole+"x"))).wants(t, http.StatusRequestEntityTooLarge, "")
+	long := schemestest.Request("POST", webhookPaths[0], "", signatureField, sign(whole))
 	long.Body, long.ContentLength = io.NopCloser(strings.NewReader(whole+"x")), -1
 	a := s.serve(long)
 	a.wants(t, http.StatusRequestEntityTooLarge, "")
@@ -89,7 +90,7 @@ func TestWebhooksAreBounded(t *testing.T) {
 		t.Errorf("%d bytes are left, %v", len(rest), err)
 	}
 	for status, err := range map[int]error{http.StatusRequestTimeout: os.ErrDeadlineExceeded, http.StatusBadRequest: io.ErrUnexpectedEOF} {
-		broken := request("POST", webhookPaths[0], "", signatureField, sign(""))
+		broken := schemestest.Request("POST", webhookPaths[0], "", signatureField, sign(""))
 		broken.Body, broken.ContentLength = io.NopCloser(iotest.ErrReader(err)), 5
 		if a := s.serve(broken); a.status() != status || a.forwarded != nil {
 			t.Errorf("%v: %d", err, a.status())
@@ -100,10 +101,10 @@ func TestWebhooksAreBounded(t *testing.T) {
 	if others := s.webhooks.share(""); !others.take(networkMemory - maxWebhook) {
 		t.Fatal("not so much")
 	}
-	s.serve(request("POST", webhookPaths[0], whole, signatureField, sign(whole))).wants(t, http.StatusServiceUnavailable, "")
+	s.serve(schemestest.Request("POST", webhookPaths[0], whole, signatureField, sign(whole))).wants(t, http.StatusServiceUnavailable, "")
 	until(t, func() bool { return s.webhooks.held() == networkMemory-maxWebhook })
-	s.serve(request("POST", webhookPaths[0], "x", signatureField, sign("x"))).wants(t, http.StatusOK, "")
-	s.serve(request("GET", "/apis", "")).wants(t, http.StatusOK, "")
+	s.serve(schemestest.Request("POST", webhookPaths[0], "x", signatureField, sign("x"))).wants(t, http.StatusOK, "")
+	s.serve(schemestest.Request("GET", "/apis", "")).wants(t, http.StatusOK, "")
 }
 
 // The gate asks the rules again before it passes on the end of a body that an identified
@@ -112,7 +113,7 @@ func TestSignedWebhookIsReadOnce(t *testing.T) {
 	rules, err := policies.Parse("own", "allow POST /payments-failed role consumer")
 	must(t, err)
 	s := newSite(t, withSecret, func(c *Config) { c.Rules = rules })
-	a := s.serve(request("POST", "/payments-failed", "{}", "token", identityToken().signed(), signatureField, sign("{}")))
+	a := s.serve(schemestest.Request("POST", "/payments-failed", "{}", "token", identityToken().signed(), signatureField, sign("{}")))
 	a.wants(t, http.StatusOK, "")
 	again := *a.call
 	again.Request.Body = io.NopCloser(iotest.ErrReader(errors.New("it is read")))
@@ -123,7 +124,7 @@ func TestSignedWebhookIsReadOnce(t *testing.T) {
 
 func TestSignatureOfATrialIsLeftOpen(t *testing.T) {
 	s := newSite(t, withSecret)
-	a := s.serve(request("POST", webhookPaths[0], ""), func(call *schemes.Call) { call.Trial = new(schemes.Trial) })
+	a := s.serve(schemestest.Request("POST", webhookPaths[0], ""), func(call *schemes.Call) { call.Trial = new(schemes.Trial) })
 	a.wants(t, http.StatusOK, "")
 	if len(a.call.Trial.Open) != 1 {
 		t.Errorf("left open: %q", a.call.Trial.Open)
@@ -160,10 +161,10 @@ func TestSignatureIsNotAvoidedByAnotherPathOfAWebhook(t *testing.T) {
 		"/payments-failed/x": false, "/payments-failedx": false, "/": false, "/apis": false,
 	} {
 		if webhook {
-			s.serve(request("POST", path, "x", signatureField, sign("y"))).wants(t, http.StatusUnauthorized, "bad_webhook_signature")
-			s.serve(request("POST", path, "x", signatureField, sign("x"))).wants(t, http.StatusOK, "")
+			s.serve(schemestest.Request("POST", path, "x", signatureField, sign("y"))).wants(t, http.StatusUnauthorized, "bad_webhook_signature")
+			s.serve(schemestest.Request("POST", path, "x", signatureField, sign("x"))).wants(t, http.StatusOK, "")
 		} else {
-			s.serve(request("POST", path, "x")).wants(t, http.StatusOK, "")
+			s.serve(schemestest.Request("POST", path, "x")).wants(t, http.StatusOK, "")
 		}
 	}
 }
