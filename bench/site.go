@@ -13,8 +13,9 @@ const (
 	diaryPath       = "/api/v2.6/data/notes/diary"
 )
 
-// bareSite is bare Caddy. The logs go where the gateway's go.
-const bareSite = `
+// processOptions are the same for every site; storeOption ends those of a gateway.
+const (
+	processOptions = `
 {
 	admin {ADMIN}
 	default_bind 127.0.0.1
@@ -22,7 +23,16 @@ const bareSite = `
 	log default {
 		output file {DIR}/log
 	}
+`
+	storeOption = `	gatehouse {
+		store badger {STORE}
+	}
 }
+`
+)
+
+// bareSite is bare Caddy. The logs go where the gateway's go.
+const bareSite = processOptions + `}
 http://{ADDRESS} {
 	reverse_proxy {UPSTREAM}
 }
@@ -30,19 +40,7 @@ http://{ADDRESS} {
 
 // gatewaySite is the same with a gate. Its audit goes to the default log; its
 // metrics cannot be switched off.
-const gatewaySite = `
-{
-	admin {ADMIN}
-	default_bind 127.0.0.1
-	persist_config off
-	log default {
-		output file {DIR}/log
-	}
-	gatehouse {
-		store badger {STORE}
-	}
-}
-http://{ADDRESS} {
+const gatewaySite = processOptions + storeOption + `http://{ADDRESS} {
 	gatehouse delta {
 		public_url http://{ADDRESS}
 		upstream_token {file.{DIR}/upstream}
@@ -54,38 +52,14 @@ http://{ADDRESS} {
 `
 
 // personalSite is a gateway of personal data accounts, as it comes.
-const personalSite = `
-{
-	admin {ADMIN}
-	default_bind 127.0.0.1
-	persist_config off
-	log default {
-		output file {DIR}/log
-	}
-	gatehouse {
-		store badger {STORE}
-	}
-}
-http://{ADDRESS}, http://*.bench.test:{PORT} {
+const personalSite = processOptions + storeOption + `http://{ADDRESS}, http://*.bench.test:{PORT} {
 	gatehouse pda
 	reverse_proxy {UPSTREAM}
 }
 `
 
 // marketSite is a gateway of a marketplace.
-const marketSite = `
-{
-	admin {ADMIN}
-	default_bind 127.0.0.1
-	persist_config off
-	log default {
-		output file {DIR}/log
-	}
-	gatehouse {
-		store badger {STORE}
-	}
-}
-http://{ADDRESS} {
+const marketSite = processOptions + storeOption + `http://{ADDRESS} {
 	gatehouse dx {
 		issuer cos.example.com
 		key_file {KEYS}

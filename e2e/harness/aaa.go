@@ -7,9 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"math/big"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -20,10 +18,7 @@ import (
 // and tells a server that a user's tokens are over. Like the real one it names no key in
 // its tokens, calls every key ES256, and goes on using a certificate that has expired.
 type AAA struct {
-	tb      testing.TB
-	addr    string
-	server  *httptest.Server
-	handler http.Handler
+	outage
 
 	mu      sync.Mutex
 	key     *ecdsa.PrivateKey
@@ -42,7 +37,7 @@ const (
 // StartAAA starts one. It stops when the test ends.
 func StartAAA(tb testing.TB) *AAA {
 	tb.Helper()
-	a := &AAA{tb: tb, addr: Address(tb), key: NewECKey(tb)}
+	a := &AAA{outage: outage{tb: tb, addr: Address(tb)}, key: NewECKey(tb)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /auth/v1/jwks", a.serve(a.writeKeys))
 	mux.HandleFunc("GET /auth/v1/cert", a.serve(a.writeCertificate))
@@ -50,28 +45,6 @@ func StartAAA(tb testing.TB) *AAA {
 	a.Run()
 	tb.Cleanup(a.Stop)
 	return a
-}
-
-// Run starts a stopped one again, at the same address and with the same key.
-func (a *AAA) Run() {
-	a.tb.Helper()
-	listener, err := net.Listen("tcp", a.addr)
-	if err != nil {
-		a.tb.Fatalf("starting AAA: %v", err)
-	}
-	a.server = httptest.NewUnstartedServer(a.handler)
-	a.server.Listener.Close()
-	a.server.Listener = listener
-	a.server.Start()
-}
-
-// Stop makes it unreachable.
-func (a *AAA) Stop() {
-	if a.server != nil {
-		a.server.CloseClientConnections()
-		a.server.Close()
-		a.server = nil
-	}
 }
 
 // Keys is where its key set is.

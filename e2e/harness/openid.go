@@ -6,9 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -27,10 +25,7 @@ import (
 // JWT. The framework below Ory Hydra authenticates them, decides and signs; what it
 // leaves to its user is here: the two documents and the keys' lifecycle.
 type OpenID struct {
-	tb       testing.TB
-	addr     string
-	handler  http.Handler
-	server   *httptest.Server
+	outage
 	provider fosite.OAuth2Provider
 
 	mu      sync.Mutex
@@ -48,7 +43,7 @@ const clientSecret = "secret-of-an-openid-client"
 // StartOpenID starts a provider with one key. It stops when the test ends.
 func StartOpenID(tb testing.TB) *OpenID {
 	tb.Helper()
-	o := &OpenID{tb: tb, addr: Address(tb), clients: make(map[string]fosite.Client)}
+	o := &OpenID{outage: outage{tb: tb, addr: Address(tb)}, clients: make(map[string]fosite.Client)}
 	config := &fosite.Config{
 		AccessTokenLifespan:      OpenIDLifetime,
 		AccessTokenIssuer:        o.Issuer(),
@@ -68,27 +63,6 @@ func StartOpenID(tb testing.TB) *OpenID {
 	o.Run()
 	tb.Cleanup(o.Stop)
 	return o
-}
-
-// Run starts a stopped provider again, at the same address and with the same keys.
-func (o *OpenID) Run() {
-	o.tb.Helper()
-	listener, err := net.Listen("tcp", o.addr)
-	if err != nil {
-		o.tb.Fatalf("starting the OpenID provider: %v", err)
-	}
-	o.server = httptest.NewUnstartedServer(o.handler)
-	o.server.Listener.Close()
-	o.server.Listener = listener
-	o.server.Start()
-}
-
-// Stop makes the provider unreachable.
-func (o *OpenID) Stop() {
-	if o.server != nil {
-		o.server.Close()
-		o.server = nil
-	}
 }
 
 // Issuer is the provider's name, below which its configuration is found.
