@@ -192,7 +192,7 @@ func (a *App) register(site, settings string, scheme schemes.Scheme) error {
 	key := realmKey{scheme.Name(), scheme.Realm()}
 	if first, ok := a.realms[key]; ok {
 		if first.settings != settings {
-			return fmt.Errorf("realm %q has another %s at %s; sites of one realm must have the same settings, or name a realm of their own with the option realm",
+			return fmt.Errorf("realm %q has another %s at %s; sites of one realm must agree in that, or name a realm of their own with the option realm",
 				key.realm, strings.Join(differing(first.settings, settings), " and "), first.site)
 		}
 		return nil

@@ -85,8 +85,8 @@ type Delta struct {
 	// `delta`, which is all that clients of the contract call.
 	Rules *Rules `json:"rules,omitempty"`
 
-	// The realm that owns the recipients. Sites of one realm share them and must
-	// have the same settings. Default: `default`.
+	// The realm that owns the recipients. Sites of one realm share them, and must
+	// agree in all of these options but `rules`. Default: `default`.
 	Realm string `json:"realm,omitempty"`
 
 	// Where recipients list, rotate and revoke their own credentials. Default:

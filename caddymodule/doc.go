@@ -17,6 +17,9 @@
 //	dx.go                             the dx scheme as configuration
 //	rules.go, rulesoption.go, shorthands.go
 //	                                  rules as configuration, and what the Caddyfile does to them
+//	explain*.go, explanation*.go, commandexplain.go
+//	                                  what would happen to a request, and why
+//	shadow.go                         what would be refused goes on as it came
 //	caddyfile.go, options.go          directive and global option
 //	compose.go, firstline.go          answers of several reads, and the first line of one
 //	admin.go                          what operators do, as HTTP on Caddy's admin endpoint:

@@ -67,16 +67,17 @@ type DX struct {
 	// are not checked.
 	WebhookSecret string `json:"webhook_secret,omitempty"`
 
-	// How the types of the gateway's own answers begin. Default: `urn:dx:acl:` with the
+	// How the types of the gateway's own answers begin, but for the 400 that the original
+	// gives a number. Default: `urn:dx:acl:` with the
 	// rules `acl-apd`, else `urn:dx:dmp:`.
 	URNPrefix string `json:"urn_prefix,omitempty"`
 
-	// Whether a caller is told, in `WWW-Authenticate`, why its token is refused, in place
-	// of only that it is. Default: false.
+	// Whether a caller is told, in `WWW-Authenticate`, why its token is refused, or
+	// does not open the route. Default: false.
 	ShowReasons bool `json:"show_reasons,omitempty"`
 
-	// The realm that owns the revocations. Sites of one realm share them and must have
-	// the same settings. Default: `default`.
+	// The realm that owns the revocations. Sites of one realm share them, and must agree in
+	// `issuer` alone. Default: `default`.
 	Realm string `json:"realm,omitempty"`
 
 	config dx.Config
@@ -95,7 +96,7 @@ type Keycloak struct {
 	// The audience that a token must name. Required.
 	Audience string `json:"audience,omitempty"`
 
-	// The clients that may call, by their ids. Required.
+	// Who may call: clients, by their ids, or users, by their `sub`. Required.
 	Clients []string `json:"clients,omitempty"`
 }
 

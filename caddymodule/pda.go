@@ -72,8 +72,8 @@ type PDA struct {
 	// `pda`, which is all that clients of the contract call.
 	Rules *Rules `json:"rules,omitempty"`
 
-	// The realm that owns the accounts and applications. Sites of one realm share them
-	// and must have the same settings. Default: `default`.
+	// The realm that owns the accounts and applications. Sites of one realm share them,
+	// and must agree in all of these options but `rules`. Default: `default`.
 	Realm string `json:"realm,omitempty"`
 
 	config pda.Config

@@ -66,8 +66,7 @@ func (d Decision) Param(name string) (value string, ok bool) {
 
 // Decide answers whether s may call method on a path, given as its decoded
 // segments, none of them empty, and whether a slash ends it; "/" has no segments
-// and a trailing slash. A caller whose rules are relative to a base path cuts
-// that off first.
+// and a trailing slash.
 func (p *Policy) Decide(method string, segments []string, trailingSlash bool, s Subject) Decision {
 	return p.decide(method, segments, trailingSlash, &s, nil)
 }

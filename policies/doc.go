@@ -14,7 +14,7 @@
 //	allow METHOD PATTERN WHO
 //	allow METHOD PATTERN WHO when CONDITION
 //
-// A rule is a line, and its words are set apart by spaces or tabs. A word that
+// A rule is a line, and its words are set apart by white space. A word that
 // begins with # begins a comment. No character is allowed, in comments neither, that is
 // not seen or shows a line otherwise than it is read: control characters, but for tabs
 // and a carriage return before the end of a line, separators of lines, and marks of
@@ -83,8 +83,9 @@
 // own functions and macros, in UTC where nothing else is said, and of its functions
 // for strings charAt, lowerAscii, split, substring, trim and upperAscii. The
 // pattern of matches must be a constant of at most 100 instructions. A list or map in
-// a condition has at most 16 elements, those of its elements included, unless it is a
-// list of constants, and none is made of the variable of a macro such as all.
+// a condition has at most 16 elements, those of its elements and the names of maps
+// included, unless it is a list of constants, and none is made of the variable of a macro
+// such as all. Macros stand at most three deep in each other.
 //
 // Ask for what must be there in claims and query, never for the absence of a name: the
 // server behind may know it by another spelling.
@@ -93,7 +94,9 @@
 // a query value that is not there (has(claims.x) asks whether it is), compares what
 // cannot be compared, costs too much, or names a variable that is too big: with more
 // than 1,000 elements, names and values counted one by one, or texts of more than 8 KiB
-// (claims: 16 KiB). The cost allows for going through a list of some hundreds of
+// (claims: 16 KiB); or it asks for a query that servers read differently: with a name that
+// is empty or differs from another in case only, with a "#" or a bad escape, or with 1,000
+// parameters or more. The cost allows for going through a list of some hundreds of
 // elements; the worst condition that we could write took some 15 ms of one processor, and
 // each alternative of a rule has that for itself. As CEL has it, "a || b" is true if b
 // is, even where a cannot be answered.

@@ -8,7 +8,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// Cache remembers what was read of a store, never that something is not there. It
+// Cache remembers what was read of a store, never that something is not there (unless a
+// value says so whose subject is announced once it is). It
 // is bounded: the least recently used go first. Nothing is answered after a value's
 // expiry, after a change of the store that touched its subject, or while the store's
 // changes are not known. Values are shared between requests and must not be changed.

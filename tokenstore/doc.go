@@ -1,4 +1,4 @@
-// Package tokenstore keeps recipients, their tokens and activation links, and
+// Package tokenstore keeps recipients, accounts, their tokens and links, cut-offs, and
 // the audit, as typed records over a small transactional driver.
 //
 // Its one invariant: whatever an operation answered is durable and holds on the
@@ -20,13 +20,16 @@
 //	importing.go   recipients that bring their tokens
 //	token.go       look-up by digest, listing by accessor
 //	accesstoken.go the short-lived tokens of OAuth clients
-//	federation.go  who holds the tokens of foreign identity providers
+//	federation.go, federatedholder.go
+//	               who holds the tokens of foreign identity providers
+//	account.go, accountkeys.go, application.go, family.go
+//	               personal data accounts, their keys, applications and sign-ins
 //	cutoff.go      whose tokens of a foreign issuer are over
 //	keptkeys.go    the last good keys of a foreign issuer
 //	epoch.go       mass revocation
 //	admintoken.go  the tokens of administrators
 //	query.go       who started which asynchronous query
-//	usage.go       last use, and clients.go: who uses, written in batches
+//	usage.go       last use, and clients.go, useragent.go: who uses, written in batches
 //	overview.go    recipients with what they hold and its last use
 //	audit.go       who changed what
 //	prune.go       what expired is removed, in batches

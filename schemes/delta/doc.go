@@ -49,6 +49,7 @@
 //	iceberg.go         the Iceberg catalogue: its one question, its errors
 //	errors.go          the wire formats of errors
 //	recipients.go      what operators do with recipients
+//	explain.go         what it tells of a call that is only explained
 //	rules.go           who may call what
 //	rules.txt          if the site does not say otherwise
 //

@@ -27,7 +27,6 @@
 //	revocation.go  what AAA calls when a user's are
 //	webhook.go     what the payment provider signs
 //	memory.go      how much of it is held at a time
-//	unsigned.go    and what anybody can send, where nobody checks that
 //	fault.go       why a credential is refused, as codes
 //	errors.go      the wire format of refusals
 //

@@ -20,6 +20,7 @@
 //	part.go             what is kept between calls: accounts, sessions, attempts
 //	routes.go           its path as the rules know it
 //	patterns.go         and the rules of which the code says more
+//	explain.go          what it tells of a call that is only explained
 //	rules.go            who may call what
 //	rules.txt           if the site does not say otherwise
 //	furtherdenial.go    and what else that is decided on
