@@ -99,7 +99,7 @@ var readmeTests = map[string]func(*testing.T, block){
 
 	"personal-data-account": personalDataAccount,
 	"marketplace":           aMarketplace,
-	"rules":                 commands("", "dmp-apd", "/reports/{id}"),
+	"rules":                 commands("", "dmp-apd", "/consumer/order/{variant}"),
 	"explain":               explanations,
 	"revoked-users":         commands("", "b2c27f3f-2524-4a84-816e-91f9ab23f837", "cannot"),
 }
@@ -175,7 +175,6 @@ func commands(recipient string, prints ...string) func(*testing.T, block) {
 	return func(t *testing.T, b block) {
 		g, dir := startExample(t), copyOfCheckout(t)
 		for name, text := range map[string]string{
-			"own.rules":      "allow GET /reports/{id} role consumer\n",
 			"old-token":      "dapi-0123456789abcdef-old\n",
 			"recipients.csv": "name,token,grants,until,comment\nhooli,hooli-0123456789abcdef,sales,,\nstark,stark-0123456789abcdef,sales;finance,2099-12-31,by letter\n",
 		} {
