@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -66,12 +67,14 @@ func (s *sentRequest) settle() {
 type keptBody struct {
 	io.ReadCloser
 	keeps bool
+	asked bool // for some of it, which need not have come
 	kept  bytes.Buffer
 }
 
 func (b *keptBody) Read(data []byte) (int, error) {
 	n, err := b.ReadCloser.Read(data)
 	if b.keeps {
+		b.asked = true
 		b.kept.Write(data[:n])
 	}
 	return n, err
@@ -167,8 +170,10 @@ func (p *passage) passInShadow(sent *sentRequest, cause error) error {
 	}
 	r := p.call.Request
 	*r.URL, r.Header, r.Body = sent.url, sent.header, sent.body
-	if sent.read != nil && sent.read.kept.Len() > 0 {
+	if sent.read != nil && sent.read.asked {
 		r.Body = sent.read.again()
+		// A step that gave up waiting for the rest left its bound (schemes.ReadWithin).
+		_ = http.NewResponseController(p.w).SetReadDeadline(time.Time{})
 	}
 	p.guard.DropIdentity(r.Header)
 	headers.DropTunnels(r.Header)

@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -376,6 +379,53 @@ func TestBodyThatWasReadGoesOnWholeInShadow(t *testing.T) {
 		}
 		if inner.closed != 0 {
 			t.Error("the body was closed before it went on")
+		}
+	}
+}
+
+// boundedWriter notes the deadline of its connection.
+type boundedWriter struct {
+	http.ResponseWriter
+	deadline time.Time
+}
+
+func (w *boundedWriter) SetReadDeadline(deadline time.Time) error {
+	w.deadline = deadline
+	return nil
+}
+
+// waitingScheme gives up to wait for a body, of which some has arrived, or nothing.
+type waitingScheme struct {
+	*fakeScheme
+	came string
+}
+
+func (s *waitingScheme) Identify(ctx context.Context, call *schemes.Call) (*schemes.Identity, error) {
+	_, err := schemes.ReadWithin(call.Writer, time.Minute, func() error {
+		if _, err := io.ReadFull(call.Request.Body, make([]byte, len(s.came)+1)); err == nil {
+			return nil
+		}
+		return os.ErrDeadlineExceeded
+	})
+	return nil, schemes.Unavailable(err)
+}
+
+// The bound of a step that gave up is none of the server's, which can wait for longer.
+func TestBodyThatWasGivenUpArrivesInShadow(t *testing.T) {
+	for _, came := range []string{"", "some"} {
+		b := inShadow(t)
+		b.scheme = &waitingScheme{b.fake, came}
+		r := request("POST", "http://a.example.com/data")
+		r.Body, r.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader(came), iotest.ErrReader(os.ErrDeadlineExceeded))), 100
+		w := &boundedWriter{ResponseWriter: httptest.NewRecorder()}
+		reached := false
+		err := b.ServeHTTP(w, r, handlerOf(func(http.ResponseWriter, *http.Request) {
+			if reached = true; !w.deadline.IsZero() {
+				t.Errorf("after %q the rest must have come by %s", came, w.deadline)
+			}
+		}))
+		if err != nil || !reached {
+			t.Errorf("after %q: reached %v, %v", came, reached, err)
 		}
 	}
 }

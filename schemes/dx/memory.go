@@ -11,14 +11,17 @@ const (
 	// webhookMemory bounds what the webhooks of a site take of the memory at a time, in bytes.
 	webhookMemory = 32 << 20
 	// networkMemory bounds what those from one network take of it.
-	networkMemory = webhookMemory / 4
+	networkMemory = webhookMemory / 16
+	// freeBytes of each webhook are not counted, in bytes: no more than a connection costs
+	// anyway, and more than the payment provider sends.
+	freeBytes = 16 << 10
 )
 
 // errNoMemory says that too much of the memory is taken at the moment.
 var errNoMemory = errors.New("the memory of webhooks is taken")
 
-// webhooks counts the bytes of webhooks that are in memory. Anybody can send some: one
-// client must not leave no room for the payment provider.
+// webhooks counts the bytes of webhooks that are in memory, beyond the first of each.
+// Anybody can send some, and must not leave no room for the payment provider.
 type webhooks struct {
 	mu  sync.Mutex
 	all int64

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"time"
 
@@ -96,43 +95,43 @@ func (s *Scheme) readWebhook(call *schemes.Call) (body [][]byte, refusal *scheme
 	}
 	share := s.webhooks.share(call.ClientIP)
 	context.AfterFunc(r.Context(), share.giveBack)
-
-	// A writer without deadlines, as in a test, has no client that trickles.
-	control := http.NewResponseController(call.Writer)
-	_ = control.SetReadDeadline(time.Now().Add(webhookTime))
-	body, err := readParts(r.Body, share)
-	_ = control.SetReadDeadline(time.Time{}) // it would end a call whose answer takes longer
+	late, err := schemes.ReadWithin(call.Writer, webhookTime, func() (err error) {
+		body, err = readParts(r.Body, share)
+		return err
+	})
 	came := make([]io.Reader, 0, len(body)+1)
-	size := 0
 	for _, part := range body {
 		came = append(came, bytes.NewReader(part))
-		size += len(part)
 	}
-	r.Body = replayed{io.MultiReader(append(came, r.Body)...), r.Body}
+	r.Body = schemes.Replayed{Reader: io.MultiReader(append(came, r.Body)...), Closer: r.Body}
 	switch {
 	case errors.Is(err, errNoMemory):
 		refusal := statusRefusal(http.StatusServiceUnavailable, schemes.Limited)
 		refusal.RetryAfter = time.Second
 		return nil, refusal
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case late:
 		return nil, statusRefusal(http.StatusRequestTimeout, schemes.BadRequest)
+	case errors.Is(err, errTooLarge):
+		return nil, statusRefusal(http.StatusRequestEntityTooLarge, schemes.BadRequest)
 	case err != nil:
 		refusal := badQuery(schemes.BadRequest, faultPayload)
 		refusal.Cause = err
 		return nil, refusal
-	case size > maxWebhook:
-		return nil, statusRefusal(http.StatusRequestEntityTooLarge, schemes.BadRequest)
 	}
 	return body, nil
 }
 
-// readParts reads up to one byte more than maxWebhook. It takes memory as the bytes arrive:
-// who announces much and sends little holds little. With an error it returns what came
-// before it.
+var errTooLarge = errors.New("the webhook is too large")
+
+// readParts reads up to one byte more than maxWebhook. It takes memory as the bytes arrive,
+// and none for the first freeBytes: who announces much and sends little holds little, and
+// what a payment provider sends always has room. With an error it returns what came before
+// it.
 func readParts(from io.Reader, share *share) (parts [][]byte, err error) {
-	for size := 0; err == nil && size <= maxWebhook; {
+	size := 0
+	for err == nil && size <= maxWebhook {
 		room := min(max(leastPart, min(size, mostPart)), maxWebhook+1-size)
-		if !share.take(int64(room)) {
+		if size >= freeBytes && !share.take(int64(room)) {
 			return parts, errNoMemory
 		}
 		part, n := make([]byte, room), 0
@@ -143,14 +142,11 @@ func readParts(from io.Reader, share *share) (parts [][]byte, err error) {
 		}
 		parts, size = append(parts, part[:n]), size+n
 	}
-	if errors.Is(err, io.EOF) {
-		err = nil
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return parts, err
+	case size > maxWebhook:
+		return parts, errTooLarge
 	}
-	return parts, err
-}
-
-// replayed is a body that was read, and closes as it would have.
-type replayed struct {
-	io.Reader
-	io.Closer
+	return parts, nil
 }

@@ -6,9 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
@@ -29,30 +27,28 @@ func readBatch(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, err
 	case r.Body == nil:
 		return nil, nil
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(batchTime))
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	// The deadline would end a call whose answer takes longer.
-	_ = control.SetReadDeadline(time.Time{})
+	var body []byte
+	late, err := schemes.ReadWithin(w, batchTime, func() (err error) {
+		if body, err = io.ReadAll(io.LimitReader(r.Body, limit+1)); int64(len(body)) > limit {
+			return errTooLarge
+		}
+		return err
+	})
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case late:
 		return nil, &schemes.Refusal{
 			Status: http.StatusRequestTimeout, Reason: schemes.BadRequest, Cause: err, Public: "The batch did not arrive in time.",
 		}
+	case errors.Is(err, errTooLarge):
+		return nil, batchTooLarge()
 	case err != nil:
 		return nil, badRequest("The batch did not arrive whole.", err)
-	case int64(len(body)) > limit:
-		return nil, batchTooLarge()
 	}
-	r.Body = replayed{bytes.NewReader(body), r.Body}
+	r.Body = schemes.Replayed{Reader: bytes.NewReader(body), Closer: r.Body}
 	return body, nil
 }
 
-// replayed is a body that was read, and closes as it would have.
-type replayed struct {
-	io.Reader
-	io.Closer
-}
+var errTooLarge = errors.New("the batch is too large")
 
 func batchTooLarge() *schemes.Refusal {
 	return &schemes.Refusal{
