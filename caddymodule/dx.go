@@ -77,7 +77,7 @@ type DX struct {
 	ShowReasons bool `json:"show_reasons,omitempty"`
 
 	// The realm that owns the revocations. Sites of one realm share them, and must agree in
-	// `issuer` alone. Default: `default`.
+	// `issuer` and its keys. Default: `default`.
 	Realm string `json:"realm,omitempty"`
 
 	config dx.Config
@@ -179,11 +179,11 @@ func (d *DX) Build(open schemes.Opener) (schemes.Scheme, error) {
 }
 
 // siteOptions says that the sites of a realm share what was revoked of an issuer's users,
-// and nothing else: a marketplace and an access control server stand in one.
+// and nothing else: a marketplace and an access control server stand in one. They agree in
+// the issuer and its keys, since whoever holds a key can revoke at each of them for all.
 func (*DX) siteOptions() []string {
 	return []string{
-		"audience", "base_path", "keys", "certificate", "key_file", "key_overlap", "servers",
-		"keycloak", "webhook_secret", "urn_prefix", "show_reasons",
+		"audience", "base_path", "key_overlap", "servers", "keycloak", "webhook_secret", "urn_prefix", "show_reasons",
 	}
 }
 

@@ -179,7 +179,7 @@ func TestPlaceholdersMeanNothingInRulesAndRequests(t *testing.T) {
 	}
 }
 
-func TestSitesOfAnExchangeShareWhatWasRevokedAndAgreeInTheIssuerAlone(t *testing.T) {
+func TestSitesOfAnExchangeShareWhatWasRevokedAndAgreeInTheIssuerAndItsKeys(t *testing.T) {
 	e := newExchange(t)
 	two := func(options string) []byte {
 		return config(t, storeApp(t.TempDir())+","+httpApp(
@@ -192,5 +192,10 @@ func TestSitesOfAnExchangeShareWhatWasRevokedAndAgreeInTheIssuerAlone(t *testing
 	other := strings.Replace(string(two("")), "cos.example.com", "cos.example.org", 1)
 	if err := validate([]byte(other)); err == nil || !strings.Contains(err.Error(), "another issuer at") {
 		t.Errorf("two issuers in a realm: %v", err)
+	}
+	// Who holds the other key could revoke for all.
+	other = strings.Replace(string(two("")), e.keyFile, newExchange(t).keyFile, 1)
+	if err := validate([]byte(other)); err == nil || !strings.Contains(err.Error(), "key_file") {
+		t.Errorf("two keys in a realm: %v", err)
 	}
 }
