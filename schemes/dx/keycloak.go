@@ -1,7 +1,6 @@
 package dx
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -26,14 +25,18 @@ func (s *Scheme) verifyKeycloak(ctx context.Context, text string) (*schemes.Iden
 	if client == "" {
 		return nil, faultUnknownClient
 	}
-	subject := claims.Subject()
-	if subject != "" && tokenstore.ValidUser(subject) != nil {
-		return nil, faultSubject
-	}
 	id := s.identity(s.keys.keycloak, claims)
 	id.Kind, id.Subject, id.Name = kindKeycloak, client, client
-	// A token without sub is still somebody's to revoke.
-	id.Session = &standing{issued: claims.IssuedAt(), subject: tokenstore.FoldName(cmp.Or(subject, client))}
+	// Its sub can be revoked, if it has one, and so can the client, by the id that the audit
+	// has.
+	token := &standing{issued: claims.IssuedAt(), delegator: tokenstore.FoldName(client)}
+	if subject := claims.Subject(); subject != "" {
+		var ok bool
+		if token.subject, ok = userOf(subject); !ok {
+			return nil, faultSubject
+		}
+	}
+	id.Session = token
 	return id, nil
 }
 
@@ -54,11 +57,15 @@ func (s *Scheme) clientOf(claims keyring.Claims) string {
 }
 
 // mayBeItself tells whether a token that names a client can be of its service account, which
-// Keycloak calls so in preferred_username. A token without the scope profile names nobody.
+// Keycloak calls so in preferred_username. A token without the scope profile names nobody;
+// what somebody signed in for tells of the sign-in.
 func mayBeItself(claims keyring.Claims, client string) bool {
-	name, ok := claims.String("preferred_username")
-	if !ok {
-		return !claims.Has("preferred_username")
+	if claims.Has("preferred_username") {
+		name, _ := claims.String("preferred_username")
+		return keyring.SameName(name, "service-account-"+client)
 	}
-	return keyring.SameName(name, "service-account-"+client)
+	return !slices.ContainsFunc(ofSignIns, claims.Has)
 }
+
+// ofSignIns are claims that Keycloak's tokens have of a session.
+var ofSignIns = []string{"sid", "session_state", "auth_time", "nonce"}

@@ -149,6 +149,9 @@ func TestUserOfAListedClientIsNotTheClient(t *testing.T) {
 		"a name that is no text":    {keycloakToken(realm, "preferred_username", 5), ""},
 		"another's service account": {keycloakToken(realm, "preferred_username", "service-account-web"), ""},
 		"in other letters":          {keycloakToken(realm, "preferred_username", "\u017fervice-account-aaa-client"), ""},
+		"a user in a session":       {keycloakToken(realm, "preferred_username", absent, "sid", "6f1f"), ""},
+		"of an older session":       {keycloakToken(realm, "preferred_username", absent, "session_state", "6f1f"), ""},
+		"signed in for a page":      {keycloakToken(realm, "preferred_username", absent, "auth_time", 1), ""},
 		"a user that is listed":     {keycloakToken(realm, "sub", listed, "preferred_username", "alice"), listed},
 		"of a client that is not":   {keycloakToken(realm, "sub", listed, "azp", "web", "client_id", absent, "preferred_username", "alice"), listed},
 	} {
@@ -170,5 +173,7 @@ func TestTokenOfAClientWithoutSubCanBeRevoked(t *testing.T) {
 	_, err := s.RevokeUser(t.Context(), "AAA-Client", "", "test")
 	must(t, err)
 	s.verifyPolicy(token).wants(t, http.StatusUnauthorized, "revoked")
-	s.verifyPolicy(signRS256(t, rsaKeys()[0], keycloakToken(realm))).wants(t, http.StatusOK, "")
+	// One with a sub is the client's too, by whose id the audit knows it.
+	s.verifyPolicy(signRS256(t, rsaKeys()[0], keycloakToken(realm))).wants(t, http.StatusUnauthorized, "revoked")
+	s.verifyPolicy(signRS256(t, rsaKeys()[0], keycloakToken(realm, "sub", "\u212a"))).wants(t, http.StatusUnauthorized, "bad_subject")
 }
