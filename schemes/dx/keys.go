@@ -39,12 +39,11 @@ func newIssuers(c *Config, now func() time.Time) (*issuers, error) {
 		IgnoreKeyIDs: true, Overlap: c.KeyOverlap, NoRedirects: true,
 		Now: now, Logger: i.logger,
 	}
-	overlap := " overlap " + c.KeyOverlap.String() // what is kept depends on it
 	switch {
 	case c.Keys.JWKS != "":
-		aaa.Keep = keeper{i, "jwks " + c.Keys.JWKS + overlap}
+		aaa.Keep = keeper{i, "jwks " + c.Keys.JWKS}
 	case c.Keys.Certificate != "":
-		aaa.Keep = keeper{i, "certificate " + c.Keys.Certificate + overlap}
+		aaa.Keep = keeper{i, "certificate " + c.Keys.Certificate}
 	}
 	var err error
 	if i.aaa, err = keyring.NewIssuer(aaa); err != nil {

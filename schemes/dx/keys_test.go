@@ -85,8 +85,8 @@ func TestKeysComeFromTheirEndpoint(t *testing.T) {
 		source KeySource
 		kept   string
 	}{
-		"key set":     {KeySource{JWKS: keys.URL + "/jwks"}, "jwks " + keys.URL + "/jwks overlap 0s"},
-		"certificate": {KeySource{Certificate: keys.URL + "/cert"}, "certificate " + keys.URL + "/cert overlap 0s"},
+		"key set":     {KeySource{JWKS: keys.URL + "/jwks"}, "jwks " + keys.URL + "/jwks"},
+		"certificate": {KeySource{Certificate: keys.URL + "/cert"}, "certificate " + keys.URL + "/cert"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys.show(aaaKey())
@@ -134,12 +134,43 @@ func TestIdentitiesOfAnOlderKeyAreNotRemembered(t *testing.T) {
 	s.get(old).wants(t, http.StatusOK, "")
 	keys.show(strangerKey())
 	stop()
-	must(t, s.backend.Store.KeepKeys(t.Context(), "jwks "+keys.URL+" overlap 0s", tokenstore.KeptKeys{Document: []byte("x"), FetchedAt: noon.Add(time.Second)}))
+	must(t, s.backend.Store.KeepKeys(t.Context(), "jwks "+keys.URL, tokenstore.KeptKeys{Document: []byte("x"), FetchedAt: noon.Add(time.Second)}))
 	s.with(with) // a reload, which fetches anew
 	s.get(old).wants(t, http.StatusServiceUnavailable, "")
 	s.run()
 	until(t, s.keysAreThere)
 	s.get(old).wants(t, http.StatusUnauthorized, "wrong_signature")
+	s.get(fresh).wants(t, http.StatusOK, "")
+}
+
+// What was kept under another overlap would bring a key back that was withdrawn since.
+func TestOverlapThatIsChangedAndChangedBackRevivesNoWithdrawnKey(t *testing.T) {
+	keys := startKeys(t)
+	with := func(overlap time.Duration) func(*Config) {
+		return func(c *Config) { c.Keys, c.KeyOverlap = KeySource{JWKS: keys.URL}, overlap }
+	}
+	document := func(s *site) string {
+		kept, _ := s.backend.Store.KeptKeysOf(t.Context(), "jwks "+keys.URL)
+		return string(kept.Document)
+	}
+	withdrawn, fresh := identityToken().signed(), signES256(strangerKey(), header.text(), identityToken().text())
+
+	s := newSite(t, with(time.Hour))
+	stop := s.run()
+	until(t, func() bool { return document(s) != "" })
+	s.get(withdrawn).wants(t, http.StatusOK, "")
+	stop()
+
+	keys.show(strangerKey())
+	before := document(s)
+	stop = s.with(with(0)).run()
+	until(t, func() bool { return document(s) != before })
+	s.get(withdrawn).wants(t, http.StatusUnauthorized, "wrong_signature")
+	stop()
+
+	keys.show(nil)
+	s = s.reopened(with(time.Hour))
+	s.get(withdrawn).wants(t, http.StatusUnauthorized, "wrong_signature")
 	s.get(fresh).wants(t, http.StatusOK, "")
 }
 
