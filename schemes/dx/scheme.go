@@ -108,7 +108,10 @@ var preflightOnly = []string{http.MethodOptions}
 
 // Decide implements schemes.Scheme.
 func (s *Scheme) Decide(call *schemes.Call) policies.Decision {
-	decision := s.ask(call)
+	decision := call.Decision // of Public, as of nobody
+	if call.Identity != nil {
+		decision = s.ask(call)
+	}
 	if !decision.Allow {
 		return decision
 	}
