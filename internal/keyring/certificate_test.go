@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -47,6 +48,17 @@ func onOneLine(t testing.TB, key crypto.Signer) string {
 func publicPEM(t testing.TB, key crypto.Signer) string {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+// rsaPEM is a public key of so many bits, to which there is no private one.
+func rsaPEM(t testing.TB, bits uint) string {
+	t.Helper()
+	modulus := new(big.Int).Lsh(big.NewInt(1), bits)
+	der, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: modulus.Sub(modulus, big.NewInt(1)), E: 65537})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +166,9 @@ func TestParsePEM(t *testing.T) {
 		"a broken one only":                   {broken, 0},
 		"cut":                                 {good[:len(good)-5], 0},
 		"a short RSA key":                     {publicPEM(t, rsaSmall), 0},
+		"an RSA key of 4096 bits":             {rsaPEM(t, 4096), 1},
+		"an RSA key of 4104 bits":             {rsaPEM(t, 4104), 0},
+		"one beside a long RSA key":           {rsaPEM(t, 4104) + good, 1},
 		"a private key":                       {secret, 0},
 		"a private key beside a certificate":  {good + "\n" + secret, 0},
 		"too many":                            {strings.Repeat(broken, maxKeys) + good, 0},

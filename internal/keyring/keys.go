@@ -20,9 +20,10 @@ const (
 	// that name no key, and an issuer can have its keys without names.
 	maxCandidates = 4
 
-	// Below, signatures can be forged. Keys of more than 4096 bits, of which one check
-	// costs too much, are malformed to go-jose.
+	// Below, signatures can be forged; above, one check costs too much, and go-jose, in whose
+	// form keys are kept, takes none.
 	minRSABits = 2048
+	maxRSABits = 4096
 
 	// maxRSAExponent is the one that nearly all keys have. What a check costs grows
 	// with it.
@@ -41,7 +42,7 @@ var algorithms = map[string]func(key any) bool{
 
 func isRSA(key any) bool {
 	k, ok := key.(*rsa.PublicKey)
-	return ok && k.N.BitLen() >= minRSABits && k.E >= 3 && k.E <= maxRSAExponent && k.E%2 == 1
+	return ok && k.N.BitLen() >= minRSABits && k.N.BitLen() <= maxRSABits && k.E >= 3 && k.E <= maxRSAExponent && k.E%2 == 1
 }
 
 func isEC(curve elliptic.Curve) func(any) bool {
