@@ -28,7 +28,7 @@ var errReadInRules = errors.New("the rules read a body that waits for them")
 // guardBody wraps the body of a request that has one.
 func (p *passage) guardBody() {
 	r := p.call.Request
-	if r.Body == nil || r.Body == http.NoBody || p.call.Identity == nil {
+	if r.Body == nil || r.Body == http.NoBody || p.call.Identity == nil { // as askAgain has it
 		return
 	}
 	r.Body = &guardedBody{ReadCloser: r.Body, passage: p, left: r.ContentLength}
@@ -57,9 +57,13 @@ func (b *guardedBody) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// askAgain takes steps 3 and 5 once more, on a copy of the call.
+// askAgain takes steps 3 and 5 once more, on a copy of the call. A call of nobody has no
+// right that could end.
 func (p *passage) askAgain() error {
 	again := p.call
+	if again.Identity == nil {
+		return nil
+	}
 	var err error
 	if again.Identity, err = p.scheme.Identify(again.Request.Context(), &again); err != nil {
 		return err

@@ -205,6 +205,9 @@ func TestOwnRulesDoNotShowHashes(t *testing.T) {
 			if got := in.walk(t, "GET", path, "", platform); !got.forwarded || !got.composed {
 				t.Errorf("%s: %s: %s", text, path, got)
 			}
+			if got := in.walk(t, "GET", path, "", nil); got.forwarded || got.status != http.StatusUnauthorized {
+				t.Errorf("%s: %s by nobody: %s", text, path, got)
+			}
 		}
 	}
 }

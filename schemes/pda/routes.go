@@ -113,7 +113,7 @@ func (s *Scheme) routeDecided(call *schemes.Call, decided policies.Decision) sch
 // rules of the operator can leave it to anybody.
 func (s *Scheme) needsCaller(call *schemes.Call, route schemes.Route) bool {
 	_, own := s.own[route.Pattern]
-	return own && !route.Public || holdsBatch(call.Request.Method, route.Pattern)
+	return own && !route.Public || holdsBatch(call.Request.Method, route.Pattern) || showsUsers[route.Pattern]
 }
 
 // class is a set of characters that a segment may be made of.
