@@ -105,6 +105,7 @@ func (w *answerWriter) serve() (err error) {
 			panic(cause)
 		}
 	}()
+	w.passage.handedOn = true
 	return w.passage.next.ServeHTTP(w, w.passage.call.Request)
 }
 

@@ -120,6 +120,7 @@ func (r *reading) read(rawQuery string) (schemes.Recorded, error) {
 	r.reads++
 	r.body = recorded.Get().(*bytes.Buffer)
 	rec := &recorder{ctx: r.ctx, header: maps.Clone(r.before), body: r.body}
+	r.handedOn = true
 	err := rec.serve(r.next, request)
 	if lapsed := r.lapse(); lapsed != nil {
 		return schemes.Recorded{}, lapsed

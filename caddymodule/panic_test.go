@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -46,10 +47,34 @@ func (s *panicking) Forward(call *schemes.Call, out *http.Request) {
 	s.fakeScheme.Forward(call, out)
 }
 
+func (s *panicking) Compose(call *schemes.Call) schemes.Compose {
+	switch s.at {
+	case "compose":
+		panic(s.cause)
+	case "composing":
+		return func(context.Context, schemes.Read) (schemes.Recorded, error) { panic(s.cause) }
+	}
+	return s.fakeScheme.Compose(call)
+}
+
+func (s *panicking) Learn(call *schemes.Call) schemes.Learn {
+	if s.at == "learn" {
+		panic(s.cause)
+	}
+	return s.fakeScheme.Learn(call)
+}
+
 // Nobody has let in a call whose judgement broke.
 func TestPanicBeforeAnAnswerIsARefusalAndNeverAuditedAsAllowed(t *testing.T) {
 	for _, tc := range []struct{ at, decision string }{
-		{"public", "deny"}, {"credential", "deny"}, {"endpoint", "deny"}, {"own endpoint", "deny"}, {"forward", "allow"},
+		{"public", "deny"},
+		{"credential", "deny"},
+		{"endpoint", "deny"},
+		{"own endpoint", "deny"},
+		{"forward", "allow"},
+		{"compose", "allow"},
+		{"composing", "allow"},
+		{"learn", "allow"},
 	} {
 		for _, cause := range []any{"fault", http.ErrAbortHandler} {
 			b := newBench(t)

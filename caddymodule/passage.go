@@ -129,7 +129,6 @@ func (p *passage) walk() error {
 	p.prepare(&p.call, p.call.Request)
 
 	// 7, 8: the server behind, and its answer.
-	p.handedOn = true
 	if compose := p.scheme.Compose(&p.call); compose != nil {
 		return p.compose(compose)
 	}
