@@ -102,16 +102,23 @@ func FuzzRedact(f *testing.F) {
 	f.Add("Bearer " + golden[DeltaToken])
 	f.Add(exampleJWT + "." + exampleJWT)
 	f.Add("x retrieve_config.html?gha_ eyJ.eyJa.b")
+	f.Add("ghA_22222222eyJ0aaaaaaaaaaaaaaa.a.")
+	f.Add("retrieve_config.html?\v")
+	// The word that hides is made of letters that secrets are made of: behind the harmless
+	// beginning of one it looks like the rest.
+	const hidden = "\u2026"
 	left := []*regexp.Regexp{
 		regexp.MustCompile(`[Gg][Hh][DAMdam]_[A-Za-z2-7]{16}`),
 		regexp.MustCompile(`(^|[^\w-])eyJ[\w-]*\.[\w-]+\.`),
-		regexp.MustCompile(`retrieve_config\.html\?[^R\s\x00"'\\<>` + "`]"),
+		regexp.MustCompile(`retrieve_config\.html\?[^` + hidden + `\s\v\x00"'\\<>` + "`]"),
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		got := Redact(s)
+		// Where the text has that word of itself, it is no mark that something was hidden.
+		text := strings.ReplaceAll(Redact(strings.ReplaceAll(s, redacted, strings.ToLower(redacted))), redacted, hidden)
 		for _, re := range left {
-			if m := re.FindString(got); m != "" {
-				t.Errorf("%q is left in %q", m, got)
+			if m := re.FindString(text); m != "" {
+				t.Errorf("%q is left in %q", m, text)
 			}
 		}
 		if s != got && !strings.Contains(got, redacted) {
