@@ -43,6 +43,17 @@ func python(t *testing.T, script string, args ...string) string {
 	return res.Stdout
 }
 
+func TestScriptThatHasDoneItsWorkDoesNotFailAtTheEnd(t *testing.T) {
+	for script, want := range map[string]harness.Result{
+		`import atexit, os; atexit.register(os.abort); print("x" * 70000)`: {Stdout: strings.Repeat("x", 70000) + "\n"},
+		`import sys; print("rows"); sys.exit(3)`:                           {Stdout: "rows\n", Code: 3},
+	} {
+		if got := harness.Python(t, script); got != want {
+			t.Errorf("%s: %d, %d bytes, %s", script, got.Code, len(got.Stdout), got.Stderr)
+		}
+	}
+}
+
 func TestPythonClientKeepsReadingThroughRotationUntilRevocation(t *testing.T) {
 	g := startBeforeDemo(t, deltaSite)
 	m := g.createManaged(t, "acme", "sales")

@@ -11,6 +11,15 @@ import (
 
 var makeVenv sync.Once
 
+// atOnce ends a script without taking Python's interpreter down: threads of Arrow's that are
+// still there then abort the process now and then, after all was read (apache/arrow#34314).
+const atOnce = `
+import os, sys
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(0)
+`
+
 // Python runs a script with the Python clients of requirements.txt at hand, and
 // returns its standard output and how it ended. Arguments reach it as sys.argv[1:].
 // The clients are installed on first use, into .venv at the root of the checkout.
@@ -22,7 +31,7 @@ func Python(tb testing.TB, script string, args ...string) Result {
 			tb.Fatalf("installing the Python clients: %v\n%s", err, out)
 		}
 	})
-	cmd := exec.Command(filepath.Join(root, ".venv", "bin", "python"), append([]string{"-c", script}, args...)...)
+	cmd := exec.Command(filepath.Join(root, ".venv", "bin", "python"), append([]string{"-c", script + atOnce}, args...)...)
 	cmd.Dir = tb.TempDir()
 	// A proxy of the machine's would swallow calls to 127.0.0.1.
 	cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
