@@ -34,6 +34,7 @@ func TestConnectionNamesNoHeaders(t *testing.T) {
 		{"websocket", []string{"keep-alive, Upgrade"}, []string{"websocket"}, []string{"keep-alive, Upgrade"}, []string{"websocket"}},
 		{"websocket in capitals", []string{"Upgrade"}, []string{"WebSocket"}, []string{"Upgrade"}, []string{"WebSocket"}},
 		{"CVE-2024-45410 proxy headers named", []string{"close, X-Forwarded-For, X-Gatehouse-Subject"}, nil, []string{"close"}, nil},
+		{"what the gateway tells a BitBroker's servers", []string{"close, X-Bbk-Audience", "x-bbk-rate-uid,X-Forwarded-Proto"}, nil, []string{"close"}, nil},
 		{"CVE-2026-29054 in small letters", []string{"x-gatehouse-subject"}, nil, nil, nil},
 		{"GHSA-w9mr-28mw-j8hg in a second line", []string{"close", "X-Gatehouse-Roles"}, nil, []string{"close"}, nil},
 		{"several clean lines become one", []string{"te", "Close"}, nil, []string{"close, te"}, nil},

@@ -12,6 +12,7 @@ func TestDropIdentityRemovesWhatSaysWhoCallsAndNothingElse(t *testing.T) {
 	g := NewGuard([]string{"X-User", "X-Gatehouse-Subject"}, "X-Auth-Token")
 	h := http.Header{
 		"X-User": {"a"}, "X_user": {"a"}, "x.user": {"a"}, "X-Gatehouse-Subject": {"a"}, "x_gatehouse_anything": {"a"},
+		"X-Bbk-Audience": {"a"}, "x_bbk_rate_uid": {"a"},
 	}
 	kept := http.Header{
 		"Authorization": {"a", "b"}, "X-Auth-Token": {"a"}, "X_auth_token": {"b"}, "X-Real-Ip": {"c"}, "X-Http-Method-Override": {"PUT"},

@@ -36,6 +36,15 @@ var override = []string{
 	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "Proxy",
 }
 
+// vouched names the headers by which a BitBroker's servers learn from who stands in front of
+// them whose data they show, and what its calls are counted by. To them, whoever sets one
+// is that caller.
+var vouched = []string{"X-Bbk-Audience", "X-Bbk-Rate-Uid"}
+
+// spoofed names the headers that servers believe before those that reverse_proxy rebuilds:
+// a BitBroker makes the addresses in its answers of X-Forwarded-Scheme, whoever sent it.
+var spoofed = []string{"X-Forwarded-Scheme"}
+
 // hops names the headers by which proxies tell who and where the client is.
 // X-Forwarded-* is a prefix and needs no entries, but for those that Caddy's
 // reverse_proxy rebuilds itself, by its own list of trusted proxies.
@@ -63,7 +72,7 @@ type entry struct {
 // changes and is safe for concurrent use.
 type Guard struct {
 	entries  map[string]entry // by folded name
-	identity map[string]bool  // folded names of identity headers
+	identity map[string]bool  // folded names of identity headers, of vouched ones too
 }
 
 // NewGuard returns a Guard for a site that may set the headers named in
@@ -79,10 +88,13 @@ func NewGuard(identity []string, credentials ...string) *Guard {
 	g.add(exact, credentials)
 	g.add(dropped, override)
 	g.add(dropped, []string{"Http2-Settings"})
-	g.add(dropped, identity)
-	for _, name := range identity {
-		f := fold(name)
-		g.identity[string(f.bytes())] = true
+	g.add(dropped, spoofed)
+	for _, names := range [...][]string{vouched, identity} {
+		g.add(dropped, names)
+		for _, name := range names {
+			f := fold(name)
+			g.identity[string(f.bytes())] = true
+		}
 	}
 	return g
 }
@@ -100,9 +112,9 @@ func (g *Guard) add(t treatment, names []string) {
 // allocation.
 //
 // Removed are:
-//   - identity headers and every header with Prefix, however spelt
-//     (CVE-2026-30851, CVE-2026-39998);
-//   - headers that override the method or the path;
+//   - identity headers, those of BitBroker's servers among them, and every header with
+//     Prefix, however spelt (CVE-2026-30851, CVE-2026-39998);
+//   - headers that override the method or the path, and X-Forwarded-Scheme;
 //   - the headers of proxies, unless trusted (CVE-2026-40575, CVE-2026-35051),
 //     except X-Forwarded-For, -Proto and -Host, which reverse_proxy rebuilds;
 //   - aliases of these and of credential headers, such as X_Auth_Token or

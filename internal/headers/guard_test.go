@@ -8,7 +8,7 @@ import (
 )
 
 func testGuard() *Guard {
-	return NewGuard([]string{"x-subject-id", "X-BBK-Audience", "X-" + long('c')}, "X-Auth-Token", "token")
+	return NewGuard([]string{"x-subject-id", "X-BBK-Caller", "X-" + long('c')}, "X-Auth-Token", "X-BBK-Auth-Token", "token")
 }
 
 // raw makes headers whose keys are exactly those given, canonical or not.
@@ -28,7 +28,11 @@ func TestForbiddenHeadersAreRemoved(t *testing.T) {
 		// fromAnyone: removed from a trusted proxy too.
 		fromAnyone bool
 	}{
-		{"CVE-2026-30851 identity header", []string{"X-Subject-Id", "X-Bbk-Audience"}, true},
+		{"CVE-2026-30851 identity header", []string{"X-Subject-Id", "X-Bbk-Caller"}, true},
+		{"what a BitBroker's servers take for the caller", []string{"X-Bbk-Audience", "X-BBK-Audience", "x-bbk-rate-uid", "X-Bbk-Rate-Uid"}, true},
+		{"aliases of it", []string{"X_Bbk_Audience", "X.Bbk.Audience", "X-Bbk_Rate_Uid", "X Bbk Rate Uid"}, true},
+		{"forwarded scheme, which counts for more than what is rebuilt", []string{"X-Forwarded-Scheme", "x-forwarded-scheme", "X_Forwarded_Scheme"}, true},
+		{"aliases of a BitBroker's credential", []string{"X_Bbk_Auth_Token", "X-Bbk.Auth-Token", "x-bbk-auth-token", "X-BBK-Auth-Token"}, true},
 		{"CVE-2026-39998 the whole prefix", []string{"X-Gatehouse-User", "X-Gatehouse-", "X-Gatehouse-Token-Id"}, true},
 		{"identity header of any length", []string{"X-" + title(long('c'))}, true},
 		{"CVE-2023-27487 prefix of a long name", []string{"X-Gatehouse-" + long('a')}, true},
@@ -36,7 +40,7 @@ func TestForbiddenHeadersAreRemoved(t *testing.T) {
 		{"CVE-2026-54763 dot", []string{"X.Subject.Id", "X.Gatehouse.User"}, true},
 		{"other characters of a token", []string{"X!Subject!Id", "X'Gatehouse'User", "X~Gatehouse~User"}, true},
 		{"space", []string{"X Subject Id", "X\tGatehouse User"}, true},
-		{"CVE-2026-33433 keys that are not canonical", []string{"x-subject-id", "x-GATEHOUSE-user", "X-BBK-Audience"}, true},
+		{"CVE-2026-33433 keys that are not canonical", []string{"x-subject-id", "x-GATEHOUSE-user", "X-BBK-Caller"}, true},
 		{"method override", []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X_HTTP_Method_Override"}, true},
 		{"path override", []string{"X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "x.rewrite.url"}, true},
 		{"CVE-2016-5385 proxy", []string{"Proxy", "PROXY"}, true},
@@ -77,7 +81,7 @@ func title(s string) string { return http.CanonicalHeaderKey(s) }
 func TestOtherHeadersPass(t *testing.T) {
 	t.Parallel()
 	h := raw(
-		"Authorization", "X-Auth-Token", "Token", "Cookie", "Accept", "User-Agent", "Content-Length", "Content-Type", "Te",
+		"Authorization", "X-Auth-Token", "X-Bbk-Auth-Token", "X-Bbk-Connectors", "Token", "Cookie", "Accept", "User-Agent", "Content-Length", "Content-Type", "Te",
 		"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Request-Id", "Delta-Sharing-Capabilities", "Fileidhash",
 		"X-Subject", "X-Subject-Id-2", "X-Gatehous", "Proxy-Authorization", "X_Custom", "Some.Other", title(long('b')),
 	)

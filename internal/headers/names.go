@@ -37,8 +37,8 @@ func Names(names []string) ([]string, error) {
 			return nil, fmt.Errorf("%w %.20q… is longer than %d bytes; choose a shorter one", ErrName, name, maxName)
 		case strings.IndexFunc(name, func(r rune) bool { return !nameRune(r) }) >= 0 || strings.Trim(name, "-") != name:
 			return nil, fmt.Errorf("%w %q may hold only letters, digits and dashes between them; write it as in X-User-Id", ErrName, name)
-		case slices.Contains(reserved, c) || slices.Contains(override, c):
-			return nil, fmt.Errorf("%w %s has a meaning of its own in HTTP; choose another, such as %sSubject", ErrName, c, Prefix)
+		case slices.Contains(reserved, c) || slices.Contains(override, c) || slices.Contains(vouched, c) || slices.Contains(spoofed, c):
+			return nil, fmt.Errorf("%w %s has a meaning of its own; choose another, such as %sSubject", ErrName, c, Prefix)
 		case slices.Contains(canonical, c):
 			return nil, fmt.Errorf("%w %s is listed twice; list it once", ErrName, c)
 		}

@@ -32,6 +32,8 @@ func TestNames(t *testing.T) {
 		{"host", []string{"host"}, nil},
 		{"content length", []string{"Content-Length"}, nil},
 		{"method override", []string{"X-HTTP-Method-Override"}, nil},
+		{"what is set for a BitBroker's servers", []string{"X-BBK-Audience"}, nil},
+		{"what counts for more than X-Forwarded-Proto", []string{"x-forwarded-scheme"}, nil},
 		{"twice", []string{"X-User", "x-user"}, nil},
 	}
 	for _, tt := range tests {

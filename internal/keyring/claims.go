@@ -21,10 +21,11 @@ func (c Claims) Subject() string {
 	return s
 }
 
-// IssuedAt returns the iat claim.
+// IssuedAt returns the iat claim, or the zero time when there is none (NoExpiry).
 func (c Claims) IssuedAt() time.Time { return c.issuedAt }
 
-// ExpiresAt returns the exp claim, without the leeway that Verify grants.
+// ExpiresAt returns the exp claim, without the leeway that Verify grants, or the zero time
+// when there is none (NoExpiry).
 func (c Claims) ExpiresAt() time.Time { return c.expires }
 
 // Has tells whether there is a claim, whatever it says.
@@ -142,15 +143,18 @@ func (i *Issuer) checkClaims(raw jwt.MapClaims) (Claims, error) {
 		}
 	}
 	now := i.cfg.Now()
+	_, ends := raw["exp"]
+	endless := !ends && i.cfg.NoExpiry
 	expires, ok := numericDate(raw["exp"])
-	if !ok {
+	if !ok && !endless {
 		return Claims{}, invalid("no expiry")
 	}
-	if !now.Before(expires.Add(i.cfg.Leeway)) {
+	if !endless && !now.Before(expires.Add(i.cfg.Leeway)) {
 		return Claims{}, invalid("expired")
 	}
+	_, dated := raw["iat"]
 	issued, ok := numericDate(raw["iat"])
-	if !ok {
+	if !ok && (dated || !endless) {
 		return Claims{}, invalid("no time of issue")
 	}
 	if issued.After(now.Add(i.cfg.Leeway)) {

@@ -87,6 +87,11 @@ type IssuerConfig struct {
 	// Keep, if set, keeps the keys for the next start: see Restore.
 	Keep Keeper
 
+	// NoExpiry says that tokens without an exp claim are good, and such need no iat claim
+	// either: for issuers that sign some without end. One that is there counts. Who sets it
+	// must bound these tokens otherwise.
+	NoExpiry bool
+
 	// Algorithms are the accepted signature algorithms, of the families RS, PS,
 	// ES and EdDSA. Default: RS256, PS256, ES256, EdDSA.
 	Algorithms []string

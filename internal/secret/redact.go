@@ -6,7 +6,8 @@ const redacted = "REDACTED"
 
 // Redact returns s with everything that looks like a credential replaced by
 // "REDACTED": secrets of ours (any case, also cut off after at least 16
-// characters of their body), JSON web tokens, what follows the word Bearer, the
+// characters of their body), three UUIDs with dots between them, which are a token of a
+// BitBroker (the third may be cut off), JSON web tokens, what follows the word Bearer, the
 // value of access_token in a query (RFC 6750, section 2.3), and the query of an
 // activation link. It rather hides too much than too little.
 //
@@ -31,6 +32,9 @@ func Redact(s string) string {
 			from, to = findBearer(s, i)
 		case 'r', 'R':
 			from, to = findLinkQuery(s, i)
+		case '.':
+			from, to = findUUIDs(s, i)
+			from = max(from, kept)
 		}
 		if from == to {
 			i++
@@ -48,7 +52,7 @@ func Redact(s string) string {
 }
 
 // Every find function looks at i only and returns the part to hide, or an empty
-// one.
+// one. But for findUUIDs, the part begins at i or later.
 
 const minRedactedBody = 16
 
@@ -143,6 +147,39 @@ func findParameter(s string, i int) (from, to int) {
 	}
 	return start, end
 }
+
+// uuidLength is that of a UUID (RFC 9562), in bytes.
+const uuidLength = 36
+
+// findUUIDs finds three UUIDs with dots between them, of which i is the first. It begins at
+// the dot, so that what is hexadecimal in front of it need not be read for each digit.
+func findUUIDs(s string, i int) (from, to int) {
+	second := i + 1 + uuidLength
+	if i < uuidLength || second >= len(s) || s[second] != '.' || !isUUID(s[i-uuidLength:i]) || !isUUID(s[i+1:second]) {
+		return i, i
+	}
+	end := second + 1
+	for end < len(s) && isHexOrDash[s[end]] {
+		end++
+	}
+	if end == second+1 {
+		return i, i
+	}
+	return i - uuidLength, end
+}
+
+// isUUID takes 36 bytes in any case, of any version.
+func isUUID(s string) bool {
+	for i := range uuidLength {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if (s[i] == '-') != dash || !isHexOrDash[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var isHexOrDash = byteSet("0123456789abcdefABCDEF-")
 
 func findLinkQuery(s string, i int) (from, to int) {
 	const page = "retrieve_config.html?"

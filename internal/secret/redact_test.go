@@ -9,6 +9,12 @@ import (
 
 const exampleJWT = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiJhY21lIn0.c2lnbmF0dXJl-_"
 
+// A token of a BitBroker, and its parts.
+const (
+	uuidA, uuidB, uuidC = "3f0f3e4e-5c3c-4b0f-9a6b-0d6c2b1f7a11", "6c796c29-fa9e-4678-9c0b-e48956f22bcc", "0b4e7f9c-8f6e-4f7e-a1c8-4b1f3f6d2e10"
+	exampleUUIDs        = uuidA + "." + uuidB + "." + uuidC
+)
+
 func TestRedact(t *testing.T) {
 	tok := golden[DeltaToken]
 	code := golden[ActivationCode]
@@ -43,6 +49,20 @@ func TestRedact(t *testing.T) {
 		"bearer challenge":         {`Bearer realm="x", error="invalid_token"`, `Bearer realm="x", error="invalid_token"`},
 		"bearer in prose":          {"bearer token is missing", "bearer token is missing"},
 		"bearer without a value":   {"Bearer", "Bearer"},
+		"three UUIDs":              {"t=" + exampleUUIDs + ";", "t=REDACTED;"},
+		"three UUIDs in capitals":  {strings.ToUpper(exampleUUIDs), "REDACTED"},
+		"three UUIDs in JSON":      {`{"token":"` + exampleUUIDs + `"}`, `{"token":"REDACTED"}`},
+		"UUIDs after an escape":    {"%20" + exampleUUIDs, "%20REDACTED"},
+		"three UUIDs among others": {uuidA + "." + uuidB + " " + exampleUUIDs + " " + uuidC, uuidA + "." + uuidB + " REDACTED " + uuidC},
+		"three UUIDs at a word":    {"a." + exampleUUIDs + ".b", "a.REDACTED.b"},
+		"three UUIDs glued":        {"abc" + exampleUUIDs + "abc", "abcREDACTED"},
+		"three UUIDs cut off":      {exampleUUIDs[:80] + "…", "REDACTED…"},
+		"UUIDs behind Bearer":      {"Bearer " + exampleUUIDs, "Bearer REDACTED"},
+		"four UUIDs":               {exampleUUIDs + "." + uuidA, "REDACTED." + uuidA},
+		"twice three UUIDs":        {exampleUUIDs + exampleUUIDs, "REDACTEDREDACTED"},
+		"two UUIDs":                {uuidA + "." + uuidB + ".", uuidA + "." + uuidB + "."},
+		"a UUID":                   {uuidA, uuidA},
+		"UUIDs of a wrong form":    {strings.Replace(exampleUUIDs, "-", "0", 1), strings.Replace(exampleUUIDs, "-", "0", 1)},
 		"activation link": {
 			"https://h/delta_sharing/retrieve_config.html?" + code + " 1.1",
 			"https://h/delta_sharing/retrieve_config.html?REDACTED 1.1",
@@ -71,7 +91,7 @@ func TestRedact(t *testing.T) {
 }
 
 func TestRedactAllocatesNothingWithoutSecrets(t *testing.T) {
-	line := `{"method":"GET","uri":"/delta-sharing/shares/bear/schemas?g=1","Authorization":["REDACTED"],"e":"keyJar.a"}`
+	line := `{"method":"GET","uri":"/delta-sharing/shares/bear/schemas?g=1","Authorization":["REDACTED"],"e":"keyJar.a","id":"` + uuidA + "." + uuidB + `"}`
 	if n := testing.AllocsPerRun(100, func() { _ = Redact(line) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -82,7 +102,7 @@ func TestRedactAllocatesNothingWithoutSecrets(t *testing.T) {
 func TestRedactIsLinear(t *testing.T) {
 	for name, unit := range map[string]string{
 		"eyJ": "eyJ", "eyJ.": "eyJ.", "eyJa.b": "eyJa.b ", "eyJ run": "aeyJ", "Bearer": "Bearer ", "Bearer+": "Bearer+",
-		"bearer%20": "bearer%20", "ghd_": "ghd_", "gha body": "ghd_aaaaaaaaaaaaaaa", "link": "retrieve_config.html?", "r": "r",
+		"bearer%20": "bearer%20", "ghd_": "ghd_", "gha body": "ghd_aaaaaaaaaaaaaaa", "link": "retrieve_config.html?", "r": "r", "UUID": uuidA, "UUID.": uuidA + ".", "two UUIDs": uuidA + "." + uuidB + ". ", ".": ".",
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range []string{
@@ -104,12 +124,14 @@ func FuzzRedact(f *testing.F) {
 	f.Add("x retrieve_config.html?gha_ eyJ.eyJa.b")
 	f.Add("ghA_22222222eyJ0aaaaaaaaaaaaaaa.a.")
 	f.Add("retrieve_config.html?\v")
+	f.Add("gha_" + exampleUUIDs + ".a " + exampleUUIDs[:75] + " Bearer" + exampleUUIDs)
 	// The word that hides is made of letters that secrets are made of: behind the harmless
 	// beginning of one it looks like the rest.
 	const hidden = "\u2026"
 	left := []*regexp.Regexp{
 		regexp.MustCompile(`[Gg][Hh][DAMdam]_[A-Za-z2-7]{16}`),
 		regexp.MustCompile(`(^|[^\w-])eyJ[\w-]*\.[\w-]+\.`),
+		regexp.MustCompile(`(?i)([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.){2}[0-9a-f-]`),
 		regexp.MustCompile(`retrieve_config\.html\?[^` + hidden + `\s\v\x00"'\\<>` + "`]"),
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -125,7 +147,7 @@ func FuzzRedact(f *testing.F) {
 			t.Errorf("text changed without a trace: %q", got)
 		}
 		// Whatever surrounds it, a secret between spaces does not survive.
-		for _, hide := range []string{golden[ActivationCode], exampleJWT} {
+		for _, hide := range []string{golden[ActivationCode], exampleJWT, exampleUUIDs} {
 			if strings.Contains(Redact(s+" "+hide+" "+s), hide) {
 				t.Errorf("a secret survives beside %q", s)
 			}
