@@ -59,6 +59,13 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 	if err := f.KeepKeys(t.Context(), issuer, tokenstore.KeptKeys{Document: []byte("keys"), FetchedAt: f.now()}); err != nil {
 		t.Fatal(err)
 	}
+	if err := errors.Join(
+		f.RescindKeys(t.Context(), realm, []string{rescindedID}, "tester"), f.tryMint(mintedID),
+		f.ForgetAccess(t.Context(), realm, 7, "weather", "tester"), f.tryMint(lateID), f.tryBind(lateID), f.tryReserve(),
+		f.SetBrokerLimits(t.Context(), realm, "weather", &tokenstore.BrokerLimits{Enabled: true}, "tester"),
+	); err != nil {
+		t.Fatal(err)
+	}
 	// A token that was issued after the mass revocation.
 	foreign := f.foreign("theirs")
 	foreign.IssuedAt = f.now().Add(time.Minute)
@@ -119,6 +126,21 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 			_, err := f.CutOff(t.Context(), realm, "ann", "", f.now(), "tester")
 			return err
 		},
+		"standing": func() error {
+			_, err := f.ForeignStanding(t.Context(), realm, rescindedID, tokenstore.ConsumerToken, "weather", f.now())
+			return err
+		},
+		"rescind": func() error { return f.RescindKeys(t.Context(), realm, []string{rescindedID}, "tester") },
+		"mint":    func() error { return f.tryMint(someID) },
+		"bind":    func() error { return f.tryBind(mintedID) },
+		"limits": func() error {
+			return f.SetBrokerLimits(t.Context(), realm, "weather", &tokenstore.BrokerLimits{Enabled: true}, "tester")
+		},
+		"reserve": f.tryReserve,
+		"return": func() error {
+			r := tokenstore.Reservation{First: 5, Size: 5}
+			return f.ReturnQuota(t.Context(), realm, "calls", dawn.Truncate(24*time.Hour), r, 0)
+		},
 		"import": func() error {
 			_, _, _, err := f.ImportRecipients(t.Context(), []tokenstore.NewRecipient{imported("acme")}, "tester")
 			return err
@@ -127,6 +149,7 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 	changing := []string{ // what the others see
 		"activate", "issue", "put policy", "create admin",
 		"sign in", "ask", "sign out", "revoke", "open", "disable", "close", "add", "set up", "rotate key",
+		"mint", "bind",
 	}
 	for name, call := range calls {
 		if slices.Contains(changing, name) {
@@ -140,7 +163,7 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 	readers := map[byte][]string{
 		't': {
 			"holder", "credentials", "by accessor", "tokens", "overviews", "access token", "client secret", "issue",
-			"family", "shown family", "ask", "sign out", "revoke",
+			"family", "shown family", "ask", "sign out", "revoke", "bind",
 		},
 		'a': {"by accessor", "tokens", "shown family", "revoke"},
 		'r': {
@@ -154,6 +177,7 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 			"holder", "link", "activate", "credentials", "by accessor", "tokens", "overviews",
 			"access token", "client secret", "issue", "federated",
 			"family", "shown family", "sign in", "ask", "revoke",
+			"standing", "mint", "bind",
 		},
 		'k': {"admin", "admins", "create admin"},
 		'b': {"admins", "create admin"},
@@ -170,6 +194,12 @@ func TestDamagedRecordsFailClosed(t *testing.T) {
 		'p': {"family", "ask", "application", "applications", "add", "set up"},
 		'x': {"cut-off", "cut-offs", "cut off"},
 		'v': {"kept keys"},
+		'R': {"standing", "rescind"},
+		'E': {"bind"},
+		'Q': {"reserve", "return"},
+		'P': {"standing", "bind", "limits"},
+		'U': {"bind"},
+		'B': {"mint"},
 		'j': {"audit"},
 	}
 	kinds := map[byte][]tokenstore.Entry{}
@@ -250,7 +280,11 @@ func TestDriverThatFailsIsNoAnswer(t *testing.T) {
 		"cut-off":        func() error { _, _, err := f.CutOffOf(t.Context(), realm, "ann"); return err },
 		"cut-offs":       func() error { _, _, err := f.CutOffs(t.Context(), realm, "", 10); return err },
 		"kept keys":      func() error { _, err := f.KeptKeysOf(t.Context(), issuer); return err },
-		"prune":          func() error { _, err := f.Prune(t.Context()); return err },
+		"standing": func() error {
+			_, err := f.ForeignStanding(t.Context(), realm, rescindedID, tokenstore.ConsumerToken, "weather", f.now())
+			return err
+		},
+		"prune": func() error { _, err := f.Prune(t.Context()); return err },
 	} {
 		if err := call(); !errors.Is(err, failure) || errors.Is(err, tokenstore.ErrNotFound) {
 			t.Errorf("%s: %v, want what the driver says", name, err)

@@ -1,5 +1,6 @@
-// Package tokenstore keeps recipients, accounts, their tokens and links, cut-offs, and
-// the audit, as typed records over a small transactional driver.
+// Package tokenstore keeps recipients, accounts, a BitBroker's users, policies and
+// connectors, their tokens and links, cut-offs, and the audit, as typed records over a small
+// transactional driver.
 //
 // Its one invariant: whatever an operation answered is durable and holds on the
 // next look-up. A revocation is a written record in the transaction of what it
@@ -26,6 +27,14 @@
 //	               personal data accounts, their keys, applications and sign-ins
 //	cutoff.go      whose tokens of a foreign issuer are over
 //	keptkeys.go    the last good keys of a foreign issuer
+//	brokerhead.go, brokeruser.go, brokercoordinator.go, brokeraccess.go, brokerpolicy.go,
+//	brokerentity.go, brokerconnector.go
+//	               a BitBroker's registry: who is there, and what for
+//	brokerseat.go, brokertoken.go
+//	               its tokens, and the seats in which they are good
+//	brokermint.go, brokerforget.go, brokerkey.go, brokerlimits.go
+//	               what is learnt of the registry of a BitBroker that stands behind
+//	quota.go       how many calls a window of time has left
 //	epoch.go       mass revocation
 //	admintoken.go  the tokens of administrators
 //	query.go       who started which asynchronous query
@@ -42,7 +51,8 @@
 // recipient's record (which names it, or it is nobody's), the recipient's end, and,
 // for an access token, the client secret that it came from. All of that is read
 // with every look-up, so what ends one of them ends at once all that depends on it,
-// however much that is.
+// however much that is. A BitBroker's token sits in a seat of its user or connector, and a
+// policy or entity type that is made anew has another life, for which it is not good.
 //
 // Secrets never reach this package: it sees digests, and activation codes
 // sealed by its caller.

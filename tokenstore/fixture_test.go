@@ -236,3 +236,29 @@ func (f *fixture) tryAsk(host, parent, application, name string) error {
 	}, "tester")
 	return err
 }
+
+// Ids of made-up tokens of a BitBroker.
+const (
+	rescindedID = "3d2f6a34-7c5e-4b0e-9d4b-5c1f0e7a8b01"
+	mintedID    = "3d2f6a34-7c5e-4b0e-9d4b-5c1f0e7a8b02"
+	lateID      = "3d2f6a34-7c5e-4b0e-9d4b-5c1f0e7a8b03"
+	someID      = "3d2f6a34-7c5e-4b0e-9d4b-5c1f0e7a8b04"
+)
+
+// tryMint mints a consumer's token for a policy.
+func (f *fixture) tryMint(id string) error {
+	return f.MintBrokerToken(f.t.Context(), realm, tokenstore.NewMint{
+		NewBrokerToken: tokenstore.NewBrokerToken{Accessor: id, Digest: tokenOf(id), Lifetime: lifetime},
+		Kind:           tokenstore.ConsumerToken, Audience: "weather",
+	}, "tester")
+}
+
+func (f *fixture) tryBind(id string) error {
+	return f.BindAccess(f.t.Context(), realm, tokenOf(id), 7, "weather", "tester")
+}
+
+func (f *fixture) tryReserve() error {
+	day := dawn.Truncate(24 * time.Hour)
+	_, err := f.ReserveQuota(f.t.Context(), realm, "calls", day, day.Add(24*time.Hour), 1000, 5)
+	return err
+}

@@ -14,7 +14,7 @@ import (
 
 // A key is one letter for the kind of record, then what identifies it. Realm
 // and name parts end with a zero byte, which neither can contain, so no key of
-// one is a prefix of another's.
+// one is a prefix of another's. Capital letters are BitBroker's registry.
 const (
 	keyToken      = 't' // digest of the token              -> Token
 	keyAccessor   = 'a' // accessor                         -> index: digest of the token
@@ -39,6 +39,18 @@ const (
 
 	keyCutOff   = 'x' // realm, folded user                 -> CutOff
 	keyKeptKeys = 'v' // digest of the source               -> KeptKeys
+
+	keyBrokerHead      = 'B' // realm                       -> brokerHead
+	keyBrokerUser      = 'U' // realm, id as 8 bytes        -> BrokerUser
+	keyBrokerEmail     = 'M' // realm, email address        -> index: id of the user, in digits
+	keyBrokerPolicy    = 'P' // realm, slug                 -> BrokerPolicy
+	keyBrokerEntity    = 'T' // realm, slug                 -> BrokerEntity
+	keyBrokerConnector = 'C' // realm, slug                 -> BrokerConnector
+	keyContribution    = 'D' // realm, contribution id      -> index: slug of the connector
+
+	keyRescinded = 'R' // realm, key id                     -> RescindedKey
+	keyAccessEnd = 'E' // realm, user, policy               -> accessEnd
+	keyQuota     = 'Q' // realm, what is counted            -> Quota
 )
 
 // index leads from one key to another record.

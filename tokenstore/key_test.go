@@ -33,6 +33,16 @@ func TestGoldensOfKeys(t *testing.T) {
 		"clients":        {clientsKey("tok_1"), "63" + "746f6b5f31"},
 		"cut-off":        {cutOffKey("home", "Ann"), "78" + "686f6d65" + "00" + "616e6e"},
 		"kept keys":      {keptKeysKey("idp"), "76" + hex.EncodeToString(someDigest("idp"))},
+		"broker head":    {brokerHeadKey("home"), "42" + "686f6d65" + "00"},
+		"user":           {brokerUserKey("home", 258), "55" + "686f6d65" + "00" + "0000000000000102"},
+		"email":          {brokerEmailKey("home", "ann"), "4d" + "686f6d65" + "00" + "616e6e"},
+		"policy":         {brokerPolicyKey("home", "pol"), "50" + "686f6d65" + "00" + "706f6c"},
+		"entity type":    {brokerEntityKey("home", "ent"), "54" + "686f6d65" + "00" + "656e74"},
+		"connector":      {brokerConnectorKey("home", "con"), "43" + "686f6d65" + "00" + "636f6e"},
+		"contribution":   {contributionKey("home", "9f2f"), "44" + "686f6d65" + "00" + "39663266"},
+		"rescinded key":  {rescindedKey("home", "k"), "52" + "686f6d65" + "00" + "6b"},
+		"end of access":  {accessEndKey("home", 258, "k"), "45" + "686f6d65" + "00" + "0000000000000102" + "6b"},
+		"quota":          {quotaKey("home", "k"), "51" + "686f6d65" + "00" + "6b"},
 		"federated": {federatedKey("home", "idp", "sub", "ann"), "66" + "686f6d65" + "00" +
 			hex.EncodeToString(someDigest("idp\x00sub\x00ann\x00"))},
 		"query": {queryKey("home", "rcp_1", "a/b/c", "q1"), "71" + "686f6d65" + "00" +
@@ -53,6 +63,17 @@ func TestNoRealmSeesInsideAnother(t *testing.T) {
 		keyFederated: federatedKey("homestead", "x", "sub", "y"),
 		keyQuery:     queryKey("homestead", "x", "y", "z"),
 		keyCutOff:    cutOffKey("homestead", "x"),
+		keyRescinded: rescindedKey("homestead", "x"),
+		keyAccessEnd: accessEndKey("homestead", 7, "x"),
+		keyQuota:     quotaKey("homestead", "x"),
+
+		keyBrokerHead:      brokerHeadKey("homestead"),
+		keyBrokerUser:      brokerUserKey("homestead", 1),
+		keyBrokerEmail:     brokerEmailKey("homestead", "x"),
+		keyBrokerPolicy:    brokerPolicyKey("homestead", "x"),
+		keyBrokerEntity:    brokerEntityKey("homestead", "x"),
+		keyBrokerConnector: brokerConnectorKey("homestead", "x"),
+		keyContribution:    contributionKey("homestead", "x"),
 	} {
 		if !bytes.HasPrefix(key, realmPrefix(kind, "homestead")) || bytes.HasPrefix(key, realmPrefix(kind, "home")) {
 			t.Errorf("a scan of realm home finds %q, or one of homestead does not", key)

@@ -9,7 +9,8 @@ import (
 // How long what is over is kept.
 const (
 	// KeepEnded is how long after its end a token or link is still known, so that
-	// a refusal can say why. Access tokens are kept for a day.
+	// a refusal can say why. Access tokens are kept for a day, and so are those of a
+	// BitBroker that were never anybody's.
 	KeepEnded = 30 * 24 * time.Hour
 	// KeepChanges is how long the change feed goes back. Whoever was away longer
 	// starts anew.
@@ -28,6 +29,7 @@ func (s *Store) Prune(ctx context.Context) (removed int, err error) {
 	var errs []error
 	for _, pass := range []func(context.Context) (int, error){
 		s.pruneTokens, s.pruneLinks, s.pruneQueries, s.pruneAdmins, s.pruneAudit, s.pruneChanges,
+		s.pruneAccessEnds, s.pruneQuotas,
 	} {
 		n, err := pass(ctx)
 		removed += n
@@ -103,8 +105,24 @@ func (s *Store) pruneTokens(ctx context.Context) (int, error) {
 			return false, nil
 		}
 		keep := KeepEnded
-		if token.Kind == AccessToken {
+		switch {
+		case token.Kind == AccessToken || token.Broker.Pending: // there are many; it was good for nothing
 			keep = keepAccess
+		case token.Kind.isBroker() && end == nil && !token.IssuedAt.After(t.now.Add(-KeepEnded)):
+			// Of now, as its seat is: one that was good on the page and has yielded
+			// since would seem to have sat nowhere ever.
+			var h BrokerHolder
+			err := get(t, entry.Key, versionToken, &h.Token)
+			if errors.Is(err, ErrNotFound) {
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			if _, err := h.find(t, t.now); err != nil {
+				return false, err
+			}
+			end = h.Token.end(t.now, e)
 		}
 		if end == nil || end.At.After(t.now.Add(-keep)) {
 			return false, nil // an ended token never comes back: what the page says is enough

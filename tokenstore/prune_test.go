@@ -1,6 +1,7 @@
 package tokenstore_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -35,4 +36,41 @@ func TestPruneLeavesWhatItCannotRead(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// meanwhile is a driver that does something else before the next transaction.
+type meanwhile struct {
+	tokenstore.Driver
+	next func()
+}
+
+func (d *meanwhile) Update(ctx context.Context, fn func(tokenstore.Txn) error) (tokenstore.Revision, error) {
+	if next := d.next; next != nil {
+		d.next = nil
+		next()
+	}
+	return d.Driver.Update(ctx, fn)
+}
+
+// A token of long ago that yields to another while Prune goes ended just now.
+func TestPruneKeepsATokenThatEndedWhileItLooked(t *testing.T) {
+	driver := &meanwhile{Driver: newMemory()}
+	f := newFixture(t, driver)
+	seat := func(id string) {
+		t.Helper()
+		err := f.SeatCoordinator(t.Context(), realm, 7, tokenstore.NewBrokerToken{Accessor: id, Digest: tokenOf(id)}, "tester")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	seat(mintedID)
+	f.advance(2 * tokenstore.KeepEnded)
+	driver.next = func() { seat(lateID) }
+	if removed, err := f.Prune(t.Context()); removed != 0 || err != nil {
+		t.Errorf("%d records are removed, %v", removed, err)
+	}
+	info, err := f.TokenByAccessor(t.Context(), mintedID)
+	if err != nil || info.Status == tokenstore.StatusActive || !info.EndedAt.Equal(f.now()) || driver.next != nil {
+		t.Errorf("the token that yielded: %s, %v", info.Status, err)
+	}
 }

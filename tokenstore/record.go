@@ -20,7 +20,7 @@ var ErrRecord = errors.New("stored record cannot be read")
 // went without saying before; so one struct reads all versions up to its own.
 // testdata/records.golden holds one of each.
 const (
-	versionToken     = 3 // 2: kind, imported, parent, maker; 3: token families
+	versionToken     = 4 // 2: kind, imported, parent, maker; 3: token families; 4: BitBroker's
 	versionIndex     = 1
 	versionRecipient = 2 // 2: authentication, end, networks, limits, federation, owner and properties
 	versionLink      = 2 // 2: maker
@@ -39,6 +39,16 @@ const (
 
 	versionCutOff   = 1
 	versionKeptKeys = 1
+
+	versionBrokerHead      = 1
+	versionBrokerUser      = 1
+	versionBrokerPolicy    = 1
+	versionBrokerEntity    = 1
+	versionBrokerConnector = 1
+
+	versionRescindedKey = 1
+	versionAccessEnd    = 1
+	versionQuota        = 1
 )
 
 var (

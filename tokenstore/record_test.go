@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -30,14 +31,19 @@ func someDigest(text string) []byte {
 
 const someUser = "6c796c29-fa9e-4678-9c0b-e48956f22bcc"
 
-// kinds are all kinds of records, each with its version and values that between
-// them fill every field.
-var kinds = []struct {
+// recordKind is a kind of record, with its version and values that between them fill
+// every field.
+type recordKind struct {
 	name    string
 	version byte
 	empty   func() any
 	values  []any
-}{
+}
+
+// kinds are all kinds of records.
+var kinds = slices.Concat(commonKinds, brokerKinds)
+
+var commonKinds = []recordKind{
 	{"Token", versionToken, func() any { return new(Token) }, []any{
 		&Token{Accessor: "tok_1", Realm: "home", Subject: "rcp_1", CreatedAt: at(9), IssuedAt: at(10), ExpiresAt: at(11)},
 		&Token{
@@ -69,6 +75,22 @@ var kinds = []struct {
 		&Token{
 			Accessor: "fam_3", Realm: "home", Subject: "acc_1", CreatedAt: at(9), IssuedAt: at(9), ExpiresAt: at(11),
 			Kind: FamilyToken, Family: Family{Scope: ValidateScope},
+		},
+		&Token{
+			Accessor: someKey, Realm: "home", Subject: "7", CreatedAt: at(9), IssuedAt: at(9), ExpiresAt: at(11),
+			Kind: CoordinatorToken, CreatedBy: "local", Broker: Broker{User: 7},
+		},
+		&Token{
+			Accessor: someKey, Realm: "home", Subject: "7", CreatedAt: at(9), IssuedAt: at(10), ExpiresAt: at(11),
+			Kind: ConsumerToken, Broker: Broker{User: 7, Policy: "weather", Minted: 3, Audience: "weather", Lifetime: time.Hour, NotAfter: at(12)},
+		},
+		&Token{
+			Accessor: someKey, Realm: "home", Subject: "sensor/met", CreatedAt: at(9), IssuedAt: at(9), ExpiresAt: at(11),
+			RotatedAt: at(10), Epoch: 3, Kind: ContributorToken, Broker: Broker{Entity: "sensor", Connector: "met"},
+		},
+		&Token{
+			Accessor: someKey, Realm: "home", Subject: nobody, CreatedAt: at(9), IssuedAt: at(9), ExpiresAt: at(10),
+			Kind: ContributorToken, Broker: Broker{Pending: true, Minted: 3, Audience: "met"},
 		},
 	}},
 	{"Index", versionIndex, func() any { return new(index) }, []any{
@@ -176,6 +198,14 @@ var kinds = []struct {
 	}},
 	{"KeptKeys", versionKeptKeys, func() any { return new(KeptKeys) }, []any{
 		&KeptKeys{Source: "https://aaa.example.com/jwks", Document: []byte(`{"keys":[]}`), FetchedAt: at(9)},
+	}},
+	{"RescindedKey", versionRescindedKey, func() any { return new(RescindedKey) }, []any{
+		&RescindedKey{Realm: "home", Key: someUser, At: at(9), By: "local"},
+	}},
+	{"AccessEnd", versionAccessEnd, func() any { return new(accessEnd) }, []any{&accessEnd{EndedAt: 7, EndedOn: at(9)}}},
+	{"Quota", versionQuota, func() any { return new(Quota) }, []any{
+		&Quota{Realm: "home", Key: "weather/1/day", Window: at(0), Ends: at(24), Reserved: 100},
+		&Quota{Realm: "home", Key: "weather/1/day", Window: at(0), Ends: at(24)},
 	}},
 	{"Topic", versionTopic, func() any { return new(Topic) }, []any{&Topic{Realm: "home", Subject: "rcp_1"}, &Topic{}}},
 }
@@ -325,7 +355,12 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 
 		"CutOff":   {"Realm", "User", "Until"},
 		"KeptKeys": {"Source", "Document", "FetchedAt"},
+
+		"RescindedKey": {"Realm", "Key", "At"},
+		"AccessEnd":    {"EndedAt", "EndedOn"},
+		"Quota":        {"Realm", "Key", "Window", "Ends"},
 	}
+	maps.Copy(required, brokerRequired)
 	for _, kind := range kinds {
 		for _, field := range required[kind.name] {
 			record := reflect.New(reflect.TypeOf(kind.empty()).Elem())
@@ -344,7 +379,7 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 		"an access token without its client secret": {Kind: AccessToken},
 		"a bearer token with a client secret":       {Parent: someDigest("client secret")},
 		"a client secret with a client secret":      {Kind: ClientSecret, Parent: someDigest("client secret")},
-		"a kind that nobody knows":                  {Kind: FamilyToken + 1, Parent: someDigest("client secret")},
+		"a kind that nobody knows":                  {Kind: ConsumerToken + 1, Broker: Broker{User: 1, Policy: "weather"}},
 
 		"a token family of no scope":                     {Kind: FamilyToken},
 		"a token family of a scope that nobody knows":    {Kind: FamilyToken, Family: Family{Scope: "root"}},
@@ -430,8 +465,8 @@ func TestRecordThatLacksAFieldIsRefused(t *testing.T) {
 
 // What the first release wrote names no kind, end, network or limit. It means a
 // bearer token, of a recipient with bearer tokens, from anywhere and without end; and
-// no release before token families wrote one. Written again, an old record says no more
-// and no less.
+// no release before token families, or before BitBroker's tokens, wrote one. Written again,
+// an old record says no more and no less.
 func TestRecordsOfFormerVersionsMeanWhatTheyMeant(t *testing.T) {
 	read := map[byte]int{}
 	for _, kind := range kinds {
@@ -454,8 +489,11 @@ func TestRecordsOfFormerVersionsMeanWhatTheyMeant(t *testing.T) {
 				if old[0] == 1 && (r.Kind != BearerToken || r.Imported) {
 					t.Errorf("token %s is a %s, imported %v", r.Accessor, r.Kind, r.Imported)
 				}
-				if r.Kind == FamilyToken || r.Family != (Family{}) {
+				if old[0] < 3 && (r.Kind == FamilyToken || r.Family != (Family{})) {
 					t.Errorf("token %s is a %s with %+v", r.Accessor, r.Kind, r.Family)
+				}
+				if r.Kind.isBroker() || r.Broker != (Broker{}) {
+					t.Errorf("token %s is a %s with %+v", r.Accessor, r.Kind, r.Broker)
 				}
 			case *Recipient:
 				networks, err := r.Prefixes()
@@ -466,7 +504,7 @@ func TestRecordsOfFormerVersionsMeanWhatTheyMeant(t *testing.T) {
 			}
 		}
 	}
-	if read[1] < 6 || read[2] < 5 {
+	if read[1] < 6 || read[2] < 5 || read[3] < 8 {
 		t.Errorf("%v records of former versions are read; the file has lost some", read)
 	}
 }

@@ -56,6 +56,14 @@ func (s *Store) RevokeToken(ctx context.Context, accessor, actor string) (TokenI
 			if err != nil {
 				return err
 			}
+		case token.Kind.isBroker():
+			if err := t.revokeBroker(token, digest, "revokeToken", actor); err != nil {
+				return err
+			}
+			// Again, as it is stored now.
+			if token, _, err = tokenByAccessor(t, accessor); err != nil {
+				return err
+			}
 		case token.end(t.now, e) == nil:
 			// Not found is the recipient of an access token, deleted since: its client
 			// secret has ended then, and it with it.

@@ -27,6 +27,11 @@ const (
 	// FamilyToken stands for all tokens of one family: those that were signed for one
 	// sign-in, or for one application (family.go).
 	FamilyToken
+	// CoordinatorToken, ContributorToken and ConsumerToken are a BitBroker's, each for one
+	// of its APIs (brokertoken.go).
+	CoordinatorToken
+	ContributorToken
+	ConsumerToken
 )
 
 // String returns the kind in a word or two.
@@ -40,6 +45,12 @@ func (k TokenKind) String() string {
 		return "access token"
 	case FamilyToken:
 		return "token family"
+	case CoordinatorToken:
+		return "coordinator token"
+	case ContributorToken:
+		return "contributor token"
+	case ConsumerToken:
+		return "consumer token"
 	default:
 		return "unknown kind"
 	}
@@ -50,7 +61,7 @@ func (k TokenKind) String() string {
 type Token struct {
 	Accessor string `cbor:"1,keyasint"`
 	Realm    string `cbor:"2,keyasint"`
-	Subject  string `cbor:"3,keyasint"` // id of the recipient, or of the account
+	Subject  string `cbor:"3,keyasint"` // id of the recipient or the account; of a BitBroker's token see Broker
 	// CreatedAt is when its activation link was made, IssuedAt when it was minted.
 	CreatedAt time.Time `cbor:"4,keyasint"`
 	IssuedAt  time.Time `cbor:"5,keyasint"`
@@ -72,13 +83,15 @@ type Token struct {
 	CreatedBy string `cbor:"13,keyasint,omitempty"`
 	// Family is set for a token family, and for nothing else.
 	Family Family `cbor:"14,keyasint,omitzero"`
+	// Broker is set for a BitBroker's token, and for nothing else.
+	Broker Broker `cbor:"15,keyasint,omitzero"`
 }
 
 // whole tells whether a stored token is complete: one without its expiry would
 // never end, an access token without its client secret would outlive it.
 func (t Token) whole() bool {
 	return t.Accessor != "" && t.Realm != "" && t.Subject != "" && !t.ExpiresAt.IsZero() &&
-		t.Kind <= FamilyToken && (t.Kind == FamilyToken) == t.Family.whole() &&
+		t.Kind <= ConsumerToken && (t.Kind == FamilyToken) == t.Family.whole() && t.Broker.whole(t.Kind) &&
 		(t.Kind == FamilyToken || (t.Kind == AccessToken) == (len(t.Parent) > 0))
 }
 
@@ -243,7 +256,10 @@ type TokenInfo struct {
 	EndedAt   time.Time
 	Recipient string // name; empty once the recipient is deleted
 	Account   string // host, of a token family; empty once the account is deleted
-	Use       Use
+	// Holder of a BitBroker's token, in words: the user by its email address or id, with the
+	// policy of a consumer's; the entity type with the connector.
+	Holder string
+	Use    Use
 }
 
 // Status words of a token beside the end reasons.
@@ -252,12 +268,17 @@ const (
 	// StatusDisabled is a token family's whose account or application is disabled, or
 	// whose application is no longer registered.
 	StatusDisabled = "disabled"
+	// StatusPending is that of a token that a BitBroker had minted, and which is nobody's yet.
+	StatusPending = "pending"
 )
 
 // Status is the token's state in a word, and when it ended if it did.
 func (t Token) status(now time.Time, e Epoch) (status string, at time.Time) {
 	if end := t.end(now, e); end != nil {
-		if end.Reason == Rotated {
+		switch {
+		case end.Reason == Rotated && t.Kind.isBroker(): // as whoever presents it is told
+			return string(Revoked), end.At
+		case end.Reason == Rotated:
 			return string(Expired), end.At
 		}
 		return string(end.Reason), end.At
@@ -272,6 +293,9 @@ func (t Token) status(now time.Time, e Epoch) (status string, at time.Time) {
 func (s *Store) tokenInfo(r Reader, token Token) (TokenInfo, error) {
 	if token.Kind == FamilyToken {
 		return s.familyInfo(r, token)
+	}
+	if token.Kind.isBroker() {
+		return s.brokerInfo(r, token)
 	}
 	info := TokenInfo{Token: token}
 	e, err := epoch(r, token.Realm)

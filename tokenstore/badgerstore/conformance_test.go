@@ -39,7 +39,7 @@ func restlessOptions(directory string) badger.Options {
 }
 
 func TestMain(m *testing.M) {
-	storetest.RunChild(storetest.DriverWorkload(factory), storetest.StoreWorkload(factory))
+	storetest.RunChild(storetest.DriverWorkload(factory), storetest.StoreWorkload(factory), storetest.BrokerWorkload(factory))
 	goleak.VerifyTestMain(m)
 }
 
@@ -60,4 +60,8 @@ func TestCrash(t *testing.T) {
 
 func TestStoreCrash(t *testing.T) {
 	storetest.RunCrash(t, storetest.StoreWorkload(factory), t.TempDir(), 6)
+}
+
+func TestBrokerCrash(t *testing.T) {
+	storetest.RunCrash(t, storetest.BrokerWorkload(factory), t.TempDir(), 6)
 }

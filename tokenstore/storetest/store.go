@@ -34,6 +34,16 @@ func RunStore(t *testing.T, f Factory) {
 		{"families", familyTests},
 		{"cut-offs", cutOffTests},
 		{"kept keys", keptKeyTests},
+		{"BitBroker's users", brokerUserTests},
+		{"BitBroker's tokens", brokerTokenTests},
+		{"BitBroker's policies", brokerPolicyTests},
+		{"BitBroker's connectors", brokerConnectorTests},
+		{"BitBroker's races", brokerRaces},
+		{"minted tokens", mintTests},
+		{"minted tokens whose holders end", forgetTests},
+		{"rescinded keys", brokerKeyTests},
+		{"races of minted tokens", mintRaceTests},
+		{"quotas", quotaTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {
@@ -42,8 +52,10 @@ func RunStore(t *testing.T, f Factory) {
 		})
 	}
 	t.Run("cut-offs after opening again", func(t *testing.T) { cutOffReopened(t, f) })
+	t.Run("quotas after opening again", func(t *testing.T) { quotaReopened(t, f) })
 	t.Run("model", func(t *testing.T) { runStoreModel(t, f) })
 	t.Run("model of accounts", func(t *testing.T) { runHouseholdModel(t, f) })
+	t.Run("model of BitBroker's registry", func(t *testing.T) { runBrokerModel(t, f) })
 }
 
 // storeTest is one promise of the typed layer, tested on an empty store.

@@ -1,0 +1,34 @@
+package tokenstore
+
+import (
+	"cmp"
+	"context"
+	"reflect"
+)
+
+// SetBrokerLimits notes, in front of a BitBroker, what a policy allows; nil: nothing is known
+// of it any more, which changes nothing of a policy that is there. A BitBroker says so before it
+// deletes one, and the deletion may fail yet. It says nothing of the policy's tokens, good or
+// bad: a BitBroker says what a policy allows before it is there, too. ErrInvalid.
+func (s *Store) SetBrokerLimits(ctx context.Context, realm, policy string, limits *BrokerLimits, actor string) error {
+	var wanted BrokerLimits
+	if limits != nil {
+		wanted = *limits
+	}
+	if err := cmp.Or(ValidRealm(realm), checkSlug(policy), wanted.check()); err != nil {
+		return err
+	}
+	return s.update(ctx, func(t *transaction) error {
+		known, err := noted(brokerPolicyBySlug(t, realm, policy))
+		there := known.Life > 0 && !known.Gone
+		nothingNew := limits == nil && there || reflect.DeepEqual(known.Limits, wanted) && (limits == nil || known.Life > 0)
+		if err != nil || nothingNew {
+			return err
+		}
+		if known.Life == 0 {
+			known = known.anew(realm, policy, t.now)
+		}
+		known.Limits = wanted
+		return t.keepBrokerPolicy(&known, actor, "setLimits")
+	})
+}
