@@ -40,6 +40,7 @@ type limited struct {
 	key     LimitKey
 	bucket  *rate.Limiter
 	running int
+	seen    time.Time // the latest that the bucket was told
 }
 
 // DefaultLimiterCapacity is how many subjects are counted at a time.
@@ -101,6 +102,12 @@ func (l *Limiter) Take(key LimitKey, limits Limits) (lease Lease, retryAfter tim
 // wait takes one call from the bucket, or tells how long to wait for it.
 func (e *limited) wait(limits Limits, now time.Time) time.Duration {
 	perSecond, burst := rate.Limit(limits.Rate), max(limits.Burst, limits.Rate)
+	// Of calls at once, one that read the clock first may come last. The bucket would take
+	// it for a clock that was set back, and then fill up for the same time again.
+	if now.Before(e.seen) {
+		now = e.seen
+	}
+	e.seen = now
 	if e.bucket == nil {
 		e.bucket = rate.NewLimiter(perSecond, burst)
 	}

@@ -151,3 +151,24 @@ func BenchmarkLimiter(b *testing.B) {
 		}
 	}
 }
+
+// Of calls at once, those that read the clock early and come late must not have the bucket
+// fill up again and again for the same time.
+func TestCallsThatComeOutOfOrderGainNothing(t *testing.T) {
+	clock := new(stillClock)
+	l := schemes.NewLimiter(0, clock.now)
+	limits := schemes.Limits{Rate: 50, Burst: 50}
+	passed := 0
+	for range 500 {
+		for _, d := range []time.Duration{100 * time.Millisecond, -100 * time.Millisecond} {
+			clock.advance(d)
+			if lease, _, ok := l.Take(acme, limits); ok {
+				lease.Release()
+				passed++
+			}
+		}
+	}
+	if passed != 50 {
+		t.Errorf("%d calls pass, the burst is 50", passed)
+	}
+}

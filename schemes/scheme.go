@@ -24,6 +24,9 @@ type Call struct {
 	Host string
 	// ClientIP is the client's address, by Caddy's trusted proxies.
 	ClientIP string
+	// Secure says that the client speaks TLS, by the connection or by the word of a trusted
+	// proxy.
+	Secure bool
 	// EarlyData is set for a request in TLS early data, which an attacker can
 	// replay (RFC 8470): one-time actions answer 425.
 	EarlyData bool
@@ -119,6 +122,19 @@ type Scheme interface {
 // ends that work, and is called after the last request of the configuration.
 type Starter interface {
 	Start(b *Backend) (stop func())
+}
+
+// Metered is a scheme that counts calls. Meter is asked once for each call that the rules
+// allow, before anything of it is forwarded. One that is only explained is not counted: whether
+// its limits are used up is left open. A *Refusal as its error refuses the call.
+type Metered interface {
+	Meter(ctx context.Context, call *Call) error
+}
+
+// Unbroken is a scheme with calls that are carried out to their end even if the client goes
+// away meanwhile: what the server behind did must be learnt. Such a call has half a minute.
+type Unbroken interface {
+	Unbroken(call *Call) bool
 }
 
 // Compose makes an answer of one or more answers of the server behind. A *Refusal

@@ -2,10 +2,6 @@ package dx
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/keyring"
@@ -18,32 +14,25 @@ type issuers struct {
 	aaa      *keyring.Issuer
 	keycloak *keyring.Issuer // nil if its tokens are not taken
 	settings uint64          // of what, beside the keys, decides who a token is
-	logger   *slog.Logger
-
-	store     atomic.Pointer[tokenstore.Store] // for the kept keys; nil until it is open
-	restoring sync.Mutex
-	restored  atomic.Bool
+	keeper   *schemes.KeyKeeper
 }
 
 // newIssuers reads keys from a file, if that is where they are, and touches neither network
 // nor store. The errors name the option.
 func newIssuers(c *Config, now func() time.Time) (*issuers, error) {
-	i := &issuers{settings: c.settings(), logger: c.Logger}
-	if i.logger == nil {
-		i.logger = slog.New(slog.DiscardHandler)
-	}
+	i := &issuers{settings: c.settings(), keeper: schemes.NewKeyKeeper(c.Logger)}
 	aaa := keyring.IssuerConfig{
 		Issuer: c.Issuer, FoldIssuer: true, AudiencePerCall: true, Algorithms: []string{"ES256"},
 		JWKS: c.Keys.JWKS, Certificate: c.Keys.Certificate, File: c.Keys.File,
 		// Tokens name no key, and every key set calls its one key the same.
 		IgnoreKeyIDs: true, Overlap: c.KeyOverlap, NoRedirects: true,
-		Now: now, Logger: i.logger,
+		Now: now, Logger: c.Logger,
 	}
 	switch {
 	case c.Keys.JWKS != "":
-		aaa.Keep = keeper{i, "jwks " + c.Keys.JWKS}
+		aaa.Keep = i.keeper.Of("jwks " + c.Keys.JWKS)
 	case c.Keys.Certificate != "":
-		aaa.Keep = keeper{i, "certificate " + c.Keys.Certificate}
+		aaa.Keep = i.keeper.Of("certificate " + c.Keys.Certificate)
 	}
 	var err error
 	if i.aaa, err = keyring.NewIssuer(aaa); err != nil {
@@ -52,7 +41,7 @@ func newIssuers(c *Config, now func() time.Time) (*issuers, error) {
 	if k := c.Keycloak; k != nil {
 		i.keycloak, err = keyring.NewIssuer(keyring.IssuerConfig{
 			Issuer: k.Issuer, Audience: k.Audience, JWKS: k.JWKS, Algorithms: []string{"RS256"},
-			Keep: keeper{i, "openid " + k.Issuer + " " + k.JWKS}, Now: now, Logger: i.logger,
+			Keep: i.keeper.Of("openid " + k.Issuer + " " + k.JWKS), Now: now, Logger: c.Logger,
 		})
 		if err != nil {
 			return nil, optionError{"keycloak", err}
@@ -89,73 +78,14 @@ func (i *issuers) fingerprint() uint64 {
 	return number
 }
 
-// restore takes the kept keys, once. It is called by whoever needs them first: Caddy may
-// let requests in before Start.
+// restore takes the kept keys, once.
 func (i *issuers) restore(ctx context.Context, store *tokenstore.Store) {
-	if i.restored.Load() {
-		return
-	}
-	i.restoring.Lock()
-	defer i.restoring.Unlock()
-	if i.restored.Load() {
-		return
-	}
-	i.store.Store(store)
-	for _, issuer := range i.all() {
-		if err := issuer.Restore(ctx); err != nil {
-			if ctx.Err() != nil {
-				return // the next one tries again
-			}
-			i.logger.Warn("the kept keys of an issuer are not used; they are fetched", "error", err)
-		}
-	}
-	i.restored.Store(true)
+	i.keeper.Restore(ctx, store, i.all()...)
 }
 
 // Start implements schemes.Starter: keys are fetched in the background.
 func (s *Scheme) Start(b *schemes.Backend) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		s.keys.restore(ctx, b.Store) // before Run saves what it fetched
-		for _, issuer := range s.keys.all() {
-			running.Go(func() { issuer.Run(ctx) })
-		}
-	})
-	return func() {
-		cancel()
-		running.Wait()
-	}
-}
-
-// keeper keeps the keys of one issuer in the store.
-type keeper struct {
-	issuers *issuers
-	source  string
-}
-
-var errNoStore = errors.New("the store is not open")
-
-// Load implements keyring.Keeper.
-func (k keeper) Load(ctx context.Context) (document []byte, fetched time.Time, err error) {
-	store := k.issuers.store.Load()
-	if store == nil {
-		return nil, time.Time{}, errNoStore
-	}
-	kept, err := store.KeptKeysOf(ctx, k.source)
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return nil, time.Time{}, nil
-	}
-	return kept.Document, kept.FetchedAt, err
-}
-
-// Save implements keyring.Keeper.
-func (k keeper) Save(ctx context.Context, document []byte, fetched time.Time) error {
-	store := k.issuers.store.Load()
-	if store == nil {
-		return errNoStore
-	}
-	return store.KeepKeys(ctx, k.source, tokenstore.KeptKeys{Document: document, FetchedAt: fetched})
+	return s.keys.keeper.Start(b.Store, s.keys.all()...)
 }
 
 // faults are what keyring finds wrong with a token, by its words.

@@ -36,6 +36,11 @@ func Walk(s schemes.Scheme, w http.ResponseWriter, call *schemes.Call) (forwarde
 	if call.Decision = s.Decide(call); !call.Decision.Allow {
 		return false, s.Denied(call)
 	}
+	if metered, ok := s.(schemes.Metered); ok {
+		if err := metered.Meter(r.Context(), call); err != nil {
+			return false, err
+		}
+	}
 	s.Forward(call, r)
 	return true, nil
 }
