@@ -33,6 +33,8 @@ var layers = []struct {
 	{"caddymodule/*", []string{"schemes", "policies", "tokenstore", "internal/*"}},
 	{"schemes", []string{"policies", "tokenstore", "internal/*"}},
 	{"schemes/delta/*", []string{"schemes", "schemes/delta", "policies", "tokenstore", "web", "internal/*"}},
+	{"schemes/bitbroker", []string{"schemes", "schemes/bitbroker/*", "policies", "tokenstore", "internal/*"}},
+	{"schemes/bitbroker/*", []string{"schemes", "schemes/bitbroker/*", "tokenstore", "internal/*"}},
 	{"schemes/schemestest", []string{"schemes", "internal/*"}},
 	{"schemes/*", []string{"schemes", "policies", "tokenstore", "web", "internal/*"}},
 	{"openapi", nil},
