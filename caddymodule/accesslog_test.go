@@ -83,6 +83,7 @@ func TestLogsThatShowSecretsInHeadersAreWarnedOf(t *testing.T) {
 	const (
 		uri     = "\nrequest>uri gatehouse_redact"
 		token   = "\nrequest>headers>Token delete"
+		broker  = "\nrequest>headers>X-Bbk-Auth-Token delete"
 		proxied = "\nrequest>headers>X-Auth-Token delete\nheaders>X-Auth-Token delete"
 		signIns = proxied + "\nrequest>headers>Username delete\nrequest>headers>Password replace X\nresp_headers>X-Auth-Token delete"
 		all     = "\nrequest>headers delete\nresp_headers delete\nheaders delete"
@@ -92,7 +93,7 @@ func TestLogsThatShowSecretsInHeadersAreWarnedOf(t *testing.T) {
 		pdaToken    = "gatehouse pda {\nupstream token\n}"
 	)
 	dx := "gatehouse dx {\nissuer cos.example.com\naudience apd.example.com\nkey_file " + newExchange(t).keyFile + "\n}"
-	ofToken := []string{"request>headers>Token"}
+	ofToken, ofBroker := []string{"request>headers>Token"}, []string{"request>headers>X-Bbk-Auth-Token"}
 	ofProxied := []string{"headers>X-Auth-Token", "request>headers>X-Auth-Token"}
 	ofSignIns := []string{
 		"headers>X-Auth-Token", "request>headers>Password", "request>headers>Username",
@@ -122,6 +123,12 @@ func TestLogsThatShowSecretsInHeadersAreWarnedOf(t *testing.T) {
 		{"identity tokens, no access log", dx, noAccessLog, "", ofToken},
 		{"identity tokens, no access log, the addresses alone", dx, noAccessLog, uri, ofToken},
 		{"identity tokens, no access log, filtered", dx, noAccessLog, uri + token, nil},
+
+		{"a BitBroker's tokens, the addresses alone", "gatehouse bitbroker", uri, uri, ofBroker},
+		{"a BitBroker's tokens, the site's log alone", "gatehouse bitbroker", uri + broker, uri, ofBroker},
+		{"a BitBroker's tokens, both", "gatehouse bitbroker", uri + broker, uri + broker, nil},
+		{"a BitBroker's tokens, no access log", "gatehouse bitbroker", noAccessLog, uri, nil},
+		{"a BitBroker's tokens, in shadow, no access log", "gatehouse bitbroker {\nshadow\n}", noAccessLog, uri, ofBroker},
 
 		{"bearer tokens, which Caddy knows", "gatehouse delta {\npublic_url http://a.example.com\nupstream_token a\n}", uri, uri, nil},
 	} {

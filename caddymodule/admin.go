@@ -76,6 +76,9 @@ var adminRoutes = map[string]adminCall{
 	"GET /gatehouse/pda/{realm}/applications/{application}":                   showApplication,
 	"PATCH /gatehouse/pda/{realm}/applications/{application}":                 updateApplication,
 	"DELETE /gatehouse/pda/{realm}/applications/{application}":                deleteApplication,
+	"GET /gatehouse/bitbroker/{realm}/coordinators":                           listCoordinators,
+	"POST /gatehouse/bitbroker/{realm}/coordinators":                          createCoordinator,
+	rotateConnectorRoute:                                                      rotateConnector,
 	"POST /gatehouse/realms/{realm}/revoke-all":                               revokeAnyRealm,
 	"GET /gatehouse/realms/{realm}/users":                                     listRevokedUsers,
 	"POST /gatehouse/realms/{realm}/users/{id}/revoke":                        revokeUser,
@@ -89,6 +92,8 @@ var adminRoutes = map[string]adminCall{
 
 // maxBodies are the routes that take more than maxAdminBody, with how much.
 var maxBodies = map[string]int64{importRoute: maxImportBody}
+
+const rotateConnectorRoute = "POST /gatehouse/bitbroker/{realm}/entities/{entity}/connectors/{connector}/rotate"
 
 const importRoute = "POST /gatehouse/delta/{realm}/import"
 
@@ -209,6 +214,8 @@ func missing(r *http.Request) error {
 	realm, name := r.PathValue("realm"), r.PathValue("name")
 	host, application := r.PathValue("host"), r.PathValue("application")
 	switch {
+	case r.PathValue("connector") != "":
+		return fmt.Errorf("realm %q has no connector %q on an entity type %q", realm, r.PathValue("connector"), r.PathValue("entity"))
 	case host != "":
 		return fmt.Errorf("realm %q has no account %q", realm, host)
 	case application != "":

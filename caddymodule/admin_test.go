@@ -37,6 +37,8 @@ func TestEveryAdminRouteAnswers(t *testing.T) {
 		explainRoute:                                                 `{"method": "GET", "address": "/delta-sharing/shares", "recipient": "acme"}`,
 		importRoute:                                                  `{"recipients": [{"name": "new", "token": "0123456789abcdef"}]}`,
 
+		"POST /gatehouse/bitbroker/{realm}/coordinators": `{"email": "bob@example.com", "name": "Bob", "organization": "Example"}`,
+
 		"POST /gatehouse/pda/{realm}/accounts":                                    `{"host": "alice.pda.example.com", "password": "` + bobPassword + `"}`,
 		"PATCH /gatehouse/pda/{realm}/accounts/{host}":                            `{"disabled": true}`,
 		"POST /gatehouse/pda/{realm}/accounts/{host}/password":                    `{"password": "eleven tall chimneys"}`,
@@ -52,6 +54,16 @@ func TestEveryAdminRouteAnswers(t *testing.T) {
 				g := newExchange(t).start("")
 				method, path, _ := strings.Cut(route.Pattern, " ")
 				path = strings.NewReplacer("{realm}", "default", "{id}", someUser).Replace(path)
+				if answer := g.ok(method, path, bodies[route.Pattern]); len(answer) == 0 {
+					t.Error("an empty answer")
+				}
+				return
+			}
+			if strings.Contains(route.Pattern, "/bitbroker/") {
+				g := startBroker(t, "")
+				g.connector()
+				method, path, _ := strings.Cut(route.Pattern, " ")
+				path = strings.NewReplacer("{realm}", "default", "{entity}", "country", "{connector}", "wikipedia").Replace(path)
 				if answer := g.ok(method, path, bodies[route.Pattern]); len(answer) == 0 {
 					t.Error("an empty answer")
 				}

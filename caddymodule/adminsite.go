@@ -10,7 +10,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/internal/headers"
 	"github.com/gatehouse-auth/gatehouse/openapi"
 	"github.com/gatehouse-auth/gatehouse/schemes"
@@ -108,7 +107,7 @@ func (a *App) checkAdminSites() error {
 
 // serve answers a call. It returns why it was refused, or nil.
 func (s *AdminSite) serve(w http.ResponseWriter, call *schemes.Call) *schemes.Refusal {
-	refusal := s.prepare(call)
+	refusal := receive(call, s.guard, databricks.Paths(), databricks.UnfoldLink)
 	if refusal != nil {
 		databricks.Refuse(w, refusal)
 		return refusal
@@ -122,31 +121,8 @@ func (s *AdminSite) serve(w http.ResponseWriter, call *schemes.Call) *schemes.Re
 	return api.Serve(w, call)
 }
 
-// prepare does for a call what the gate does in its first step.
-func (s *AdminSite) prepare(call *schemes.Call) *schemes.Refusal {
-	r := call.Request
-	ctx := r.Context()
-	trusted, _ := caddyhttp.GetVar(ctx, caddyhttp.TrustedProxyVarKey).(bool)
-	call.ClientIP, _ = caddyhttp.GetVar(ctx, caddyhttp.ClientIPVarKey).(string)
-	// A proxy that ends TLS says so by a header (RFC 8470 section 5.1).
-	call.EarlyData = r.TLS != nil && !r.TLS.HandshakeComplete || trusted && r.Header.Get("Early-Data") == "1"
-	if caddyhttp.GetVar(ctx, passedVar) != nil {
-		return internal(errors.New("two directives of Gatehouse on one route"))
-	}
-	caddyhttp.SetVar(ctx, passedVar, true)
-	var err error
-	if call.Host, err = canonpath.Host(r.Host); err != nil {
-		return badRequest(err)
-	}
-	databricks.UnfoldLink(r.URL)
-	if call.Path, err = canonpath.FromRequest(r, databricks.Paths()); err != nil {
-		return badRequest(err)
-	}
-	call.Path.Apply(r.URL)
-	s.guard.Clean(r.Header, trusted)
-	headers.DropTrailers(r)
-	return nil
-}
+// directive implements ownSite.
+func (s *AdminSite) directive() string { return "the " + adminDirective + " directive at " + s.Site }
 
 // showDescription serves the description of all that Gatehouse serves itself on
 // Caddy's admin endpoint too.
@@ -156,4 +132,5 @@ func showDescription(*App, *http.Request) (any, error) { return rawJSON(openapi.
 var (
 	_ caddy.Provisioner           = (*AdminSite)(nil)
 	_ caddyhttp.MiddlewareHandler = (*AdminSite)(nil)
+	_ ownSite                     = (*AdminSite)(nil)
 )

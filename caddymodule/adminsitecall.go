@@ -35,19 +35,6 @@ func (s *AdminSite) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhtt
 	return nil
 }
 
-// sentStatus notes the status that the client got.
-type sentStatus struct {
-	*caddyhttp.ResponseWriterWrapper
-	status int
-}
-
-func (w *sentStatus) WriteHeader(status int) {
-	if w.status == 0 && final(status) {
-		w.status = status
-	}
-	w.ResponseWriterWrapper.WriteHeader(status)
-}
-
 // record writes the audit line of a call and counts it. A line holds who, what, the
 // status and how long it took; never a token. What was changed stands in the store's
 // audit.

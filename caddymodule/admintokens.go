@@ -16,10 +16,10 @@ import (
 type tokenView struct {
 	ID        string     `json:"id"`
 	Status    string     `json:"status"` // "active", "rotated", "disabled", "expired", "revoked" or "signed out"
-	Kind      string     `json:"kind"`   // "bearer token", "client secret", "access token" or "token family"
+	Kind      string     `json:"kind"`   // "bearer token", "client secret", "access token", "token family", or "coordinator token" and the like
 	Imported  bool       `json:"imported"`
 	Realm     string     `json:"realm"`
-	Recipient string     `json:"recipient"` // empty for a token family
+	Recipient string     `json:"recipient"` // empty for a token family and for a BitBroker's token
 	CreatedAt time.Time  `json:"created_at"`
 	IssuedAt  time.Time  `json:"issued_at"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // none: never
@@ -34,6 +34,10 @@ type tokenView struct {
 	Scope       string `json:"scope,omitempty"`       // "owner", "validate" or "application"
 	Application string `json:"application,omitempty"` // whose tokens these are; none: the owner's
 
+	// Of a BitBroker's token.
+	Holder string `json:"holder,omitempty"` // a user, with the policy of an access, or entity/connector
+	Policy string `json:"policy,omitempty"` // of a consumer's
+
 	Notice string `json:"notice,omitempty"`
 }
 
@@ -41,6 +45,7 @@ func viewToken(info tokenstore.TokenInfo) tokenView {
 	view := tokenView{
 		ID: info.Accessor, Status: info.Status, Realm: info.Realm, Recipient: info.Recipient,
 		Kind: info.Kind.String(), Imported: info.Imported, CreatedAt: info.CreatedAt, IssuedAt: info.IssuedAt,
+		Holder: info.Holder, Policy: info.Broker.Policy,
 		Account: info.Account, Scope: string(info.Family.Scope), Application: info.Family.Application,
 		EndedAt: known(info.EndedAt), LastUsed: known(info.Use.At), ClientIP: info.Use.ClientIP, UserAgent: info.Use.UserAgent,
 	}

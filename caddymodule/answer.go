@@ -66,8 +66,11 @@ func (p *passage) proxy(learn schemes.Learn) error {
 		p.call.Request.Header.Del("Accept-Encoding")
 	}
 	err := w.serve()
-	for _, name := range credentialHeaders { // as unannounced trailers
+	for _, name := range credentialHeaders { // as trailers
 		delete(w.Header(), http.TrailerPrefix+name)
+		if w.first.holding() {
+			delete(w.Header(), name) // announced, which the headers were not sent before
+		}
 	}
 	if err == nil && w.first.holding() {
 		err = w.release(true)

@@ -295,6 +295,23 @@ func TestServersTokenIsNoTrailer(t *testing.T) {
 	}
 }
 
+// While an answer is held back its headers are not sent: a trailer of it would become one.
+func TestServersTokenIsNoHeaderOfAnAnswerThatWasHeldBack(t *testing.T) {
+	for _, body := range []string{"one line", "one\ntwo"} {
+		b, _ := learning(t)
+		server := b.wire(t, func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Trailer", "X-Auth-Token")
+			_, err := io.WriteString(w, body)
+			w.Header().Set("X-Auth-Token", "the server's")
+			return err
+		})
+		answer, got := ask(t, server, nil)
+		if answer.Header.Get("X-Auth-Token") != "" || answer.Trailer.Get("X-Auth-Token") != "" || got != body {
+			t.Errorf("%q: headers %v, trailers %v, body %q", body, answer.Header, answer.Trailer, got)
+		}
+	}
+}
+
 // A WebSocket goes through WriteHeader(101) and then Hijack.
 func TestSwitchingProtocolsIsFinal(t *testing.T) {
 	b := newBench(t)

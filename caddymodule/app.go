@@ -53,6 +53,7 @@ type App struct {
 	realms      map[realmKey]*realmEntry
 	gates       []*Gate // complete once all are provisioned
 	admins      []*AdminSite
+	services    []*BitBrokerServices
 	permissions []*TLSPermission
 }
 
@@ -106,7 +107,7 @@ func (a *App) Start() error {
 	if err := checkGates(a.ctx); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
-	if err := cmp.Or(a.checkAdminSites(), a.checkPermissions()); err != nil {
+	if err := cmp.Or(a.checkAdminSites(), a.checkServices(), a.checkPermissions()); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	backend, err := a.open(context.Background())
@@ -124,6 +125,7 @@ func (a *App) Start() error {
 	}
 	warnOfLogs(a.ctx, a.logger)
 	a.warnOfShadow()
+	a.warnOfMissingServices()
 	a.warnOfUpstreamTokens(context.Background())
 	a.surveys = startSurveys(a, &processMetrics.surveys, nil)
 	return nil

@@ -19,7 +19,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
-		Usage: "recipient|account|application|token|user|admin|import|rules|explain …",
+		Usage: "recipient|account|application|coordinator|connector|token|user|admin|import|rules|explain …",
 		Short: "Manages the recipients, accounts and tokens of a running gateway",
 		Long: `
 Manages the recipients, accounts and tokens of a running gateway, over Caddy's admin
@@ -38,7 +38,7 @@ they are made; a link until it is used.`,
 			flags.BoolVar(&c.json, "json", false, "Print JSON")
 			cmd.SilenceUsage = true
 			cmd.SetFlagErrorFunc(flagError)
-			cmd.AddCommand(recipientCommand(c), accountCommand(c), applicationCommand(c), tokenCommand(c), userCommand(c), adminCommand(c), importCommand(c), rulesCommand(c), explainCommand(c))
+			cmd.AddCommand(recipientCommand(c), accountCommand(c), applicationCommand(c), coordinatorCommand(c), connectorCommand(c), tokenCommand(c), userCommand(c), adminCommand(c), importCommand(c), rulesCommand(c), explainCommand(c))
 		},
 	})
 }

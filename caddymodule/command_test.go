@@ -29,6 +29,9 @@ import (
 //	                          sends a GET to an account's host; a token in the body of the
 //	                          answer is kept in the file issued
 //	keep FILE FIELD           keeps a field of the JSON in stdout as a file
+//	coordinates METHOD TARGET TOKEN-FILE STATUS [BODY]
+//	                          calls the site of a BitBroker's contract, and keeps the answer
+//	                          in the file answered
 //	hides FILE…               fails if stdout, stderr or the server's log tell what a file holds
 func TestCommands(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -43,6 +46,8 @@ func TestCommands(t *testing.T) {
 			"signin": signin,
 			"calls":  calls,
 			"hides":  hides,
+
+			"coordinates": coordinates,
 		},
 	})
 }
@@ -87,6 +92,23 @@ http://market.example.com:%[4]s {
 		key_file %[3]s/exchange.pem
 	}
 	respond data
+}
+http://broker.example.com:%[4]s {
+	gatehouse bitbroker
+	respond data
+}
+http://front.example.com:%[4]s {
+	gatehouse bitbroker {
+		mode in_front
+		realm front
+	}
+	respond data
+}
+http://services.example.com:%[4]s {
+	gatehouse_bitbroker_services {
+		realm front
+		secret 0123456789abcdefABCDEF_-0123456789abcdef
+	}
 }
 `
 
@@ -241,6 +263,24 @@ func calls(ts *testscript.TestScript, _ bool, args []string) {
 	if json.Unmarshal(body, &issued) == nil && issued.AccessToken != "" {
 		ts.Check(os.WriteFile(ts.MkAbs("issued"), []byte(issued.AccessToken+"\n"), 0o600))
 	}
+}
+
+func coordinates(ts *testscript.TestScript, _ bool, args []string) {
+	method, target, token, status := args[0], args[1], strings.TrimSpace(ts.ReadFile(args[2])), args[3]
+	r, err := http.NewRequest(method, "http://"+ts.Getenv("PEOPLE")+target, strings.NewReader(strings.Join(args[4:], "")))
+	ts.Check(err)
+	r.Host = "broker.example.com"
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Bbk-Auth-Token", token)
+	answer, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if got := fmt.Sprint(answer.StatusCode); got != status {
+		ts.Fatalf("%s %s gets %s %s, want %s", method, target, got, body, status)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("answered"), body, 0o600))
 }
 
 func keep(ts *testscript.TestScript, _ bool, args []string) {

@@ -33,6 +33,9 @@ ADDRESS is a path, or a whole URL, whose host finds the site. Who calls:
 
   --recipient NAME      a recipient (delta), as with a good token of its own
   --account HOST        the owner of an account (pda)
+  --user EMAIL|ID       a user (bitbroker), with what it has for the API of ADDRESS; if it
+                        has access to several policies, EMAIL/POLICY. On the contributor
+                        API the connector, as ENTITY/CONNECTOR
   --token-file FILE     who holds this token; it is sent over the admin endpoint, and
                         neither kept nor logged
   --token-stdin         the same from standard input
@@ -96,6 +99,7 @@ itself, 3 if it would be denied, and 1 if that cannot be told.`,
 	flags.StringVar(&q.ClientIP, "client-ip", "", "The address from which the caller calls")
 	flags.StringVar(&q.Recipient, "recipient", "", "A recipient that calls, by its name or id (delta)")
 	flags.StringVar(&q.Account, "account", "", "An account whose owner calls, by its host (pda)")
+	flags.StringVar(&q.User, "user", "", "A user that calls, by its email address or id (bitbroker)")
 	flags.StringVar(&tokenFile, "token-file", "", "A file with the token of who calls; - is standard input")
 	flags.BoolVar(&tokenStdin, "token-stdin", false, "Read the token of who calls from standard input")
 	flags.StringVar(&q.Kind, "kind", "", "The kind of an identity that is made up, such as user")

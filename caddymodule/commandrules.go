@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/policies"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/bitbroker"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/schemes/dx"
 	"github.com/gatehouse-auth/gatehouse/schemes/pda"
@@ -24,6 +25,7 @@ var shippedRules = []struct {
 	{delta.Name, delta.RuleSets},
 	{dx.Name, dx.RuleSets},
 	{pda.Name, pda.RuleSets},
+	{bitbroker.Name, bitbroker.RuleSets},
 }
 
 func rulesCommand(c *client) *cobra.Command {

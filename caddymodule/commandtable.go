@@ -89,6 +89,8 @@ func (v tokenView) kind() string {
 func (v tokenView) holder() string {
 	account := cmp.Or(v.Account, v.AccountID)
 	switch {
+	case v.Holder != "":
+		return v.Holder
 	case account == "":
 		return v.Recipient
 	case v.Application != "":

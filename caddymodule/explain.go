@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/bitbroker"
 	"github.com/gatehouse-auth/gatehouse/schemes/delta"
 	"github.com/gatehouse-auth/gatehouse/schemes/pda"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -33,6 +34,7 @@ type explainQuery struct {
 	Token     string   `json:"token,omitempty"`
 	Recipient string   `json:"recipient,omitempty"`
 	Account   string   `json:"account,omitempty"`
+	User      string   `json:"user,omitempty"`
 	Kind      string   `json:"kind,omitempty"`
 	Roles     []string `json:"roles,omitempty"`
 	Subject   string   `json:"subject,omitempty"`
@@ -55,7 +57,7 @@ func badQuery(format string, args ...any) error {
 // check completes a query, and refuses one that says two things.
 func (q *explainQuery) check() error {
 	ways := 0
-	for _, given := range []bool{q.Token != "", q.Recipient != "", q.Account != "", q.Kind != "" || len(q.Roles) > 0 || q.Subject != ""} {
+	for _, given := range []bool{q.Token != "", q.Recipient != "", q.Account != "", q.User != "", q.Kind != "" || len(q.Roles) > 0 || q.Subject != ""} {
 		if given {
 			ways++
 		}
@@ -64,11 +66,11 @@ func (q *explainQuery) check() error {
 	case !isMethod(q.Method):
 		return badQuery("%q is no method such as GET", q.Method)
 	case ways > 1:
-		return badQuery("a token, a recipient, an account and an identity that is made up exclude each other")
+		return badQuery("a token, a recipient, an account, a user and an identity that is made up exclude each other")
 	case len(q.Roles)+len(q.Subject) > 0 && q.Kind == "":
 		return badQuery("an identity that is made up has a kind")
 	}
-	for _, who := range []struct{ name, scheme string }{{q.Recipient, delta.Name}, {q.Account, pda.Name}} {
+	for _, who := range []struct{ name, scheme string }{{q.Recipient, delta.Name}, {q.Account, pda.Name}, {q.User, bitbroker.Name}} {
 		if who.name == "" {
 			continue
 		}
@@ -111,7 +113,7 @@ func (a *App) explain(ctx context.Context, q explainQuery, offline bool) (*expla
 	}
 	came := r.Header.Clone()
 	endpoint, err := p.judge()
-	if p.identify != nil && (from == fromRecipient || from == fromAccount) && p.call.Identity == nil {
+	if p.identify != nil && isPortrayed(from) && p.call.Identity == nil {
 		// Nobody may have asked who calls: a name that is misspelt must not go unnoticed.
 		if _, unknown := p.identify(); errors.Is(unknown, tokenstore.ErrNotFound) {
 			err = unknown
@@ -125,7 +127,7 @@ func (a *App) explain(ctx context.Context, q explainQuery, offline bool) (*expla
 		return nil, badQuery("without a running server this cannot be told: %w", cmp.Or(refusal.Cause, err))
 	case err != nil && !refused:
 		if errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrInvalid) {
-			return nil, badQuery("%s %q is not known in realm %q", from, q.Recipient+q.Account, gate.scheme.Realm())
+			return nil, badQuery("%s %q is not known in realm %q", from, q.portrayed(), gate.scheme.Realm())
 		}
 		return nil, err
 	}
@@ -148,8 +150,17 @@ const (
 	fromToken     = "token"
 	fromRecipient = "recipient"
 	fromAccount   = "account"
+	fromUser      = "user"
 	fromMadeUp    = "made up"
 )
+
+// isPortrayed tells whether an identity is that of who is known by name.
+func isPortrayed(from string) bool {
+	return from == fromRecipient || from == fromAccount || from == fromUser
+}
+
+// portrayed is who is known by name; check has seen that it is at most one.
+func (q *explainQuery) portrayed() string { return q.Recipient + q.Account + q.User }
 
 // stand is presented for who is only portrayed: whether a credential is looked at at all is
 // the scheme's to say. It has the form of any.
@@ -167,17 +178,20 @@ func (p *passage) bring(q *explainQuery, offline bool) (from string, err error) 
 		} else if offline {
 			return "", badQuery("without a running server nobody knows the tokens of the scheme %s; make up an identity, or name none", scheme.Name())
 		}
-	case q.Recipient != "" || q.Account != "":
-		if from = fromRecipient; q.Account != "" {
+	case q.portrayed() != "":
+		switch from = fromRecipient; {
+		case q.Account != "":
 			from = fromAccount
+		case q.User != "":
+			from = fromUser
 		}
 		portrayer, ok := scheme.(schemes.Portrayer)
 		if !ok || offline {
-			return "", badQuery("only a running server knows the %s %q", from, q.Recipient+q.Account)
+			return "", badQuery("only a running server knows the %s %q", from, q.portrayed())
 		}
 		presented = stand
 		p.identify = func() (*schemes.Identity, error) {
-			return portrayer.Portray(p.call.Request.Context(), &p.call, q.Recipient+q.Account)
+			return portrayer.Portray(p.call.Request.Context(), &p.call, q.portrayed())
 		}
 	case q.Kind != "":
 		from, presented = fromMadeUp, stand

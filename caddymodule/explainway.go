@@ -70,7 +70,7 @@ func (w *way) pass(handler caddyhttp.MiddlewareHandler) (gate *Gate, ended bool)
 	switch h := handler.(type) {
 	case *Gate:
 		return h, true
-	case *AdminSite:
+	case ownSite:
 		return nil, true
 	case *caddyhttp.Subroute:
 		return w.follow(h.Routes)

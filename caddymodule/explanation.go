@@ -26,8 +26,8 @@ type explanation struct {
 	Host string `json:"host,omitempty"`
 	Path string `json:"path,omitempty"`
 
-	// Caller says where the identity comes from: nobody, token, recipient, account or
-	// made up.
+	// Caller says where the identity comes from: nobody, token, recipient, account, user
+	// or made up.
 	Caller   string        `json:"caller"`
 	Identity *identityView `json:"identity,omitempty"`
 	Endpoint string        `json:"endpoint,omitempty"` // of the scheme's own
@@ -100,7 +100,7 @@ func (e *explanation) tell(p *passage, from string, own bool, err error) {
 	call := &p.call
 	e.Host, e.Path, e.Caller = call.Host, call.Path.String(), from
 	if id := call.Identity; id != nil {
-		e.Identity = &identityView{id.Kind, id.Subject, id.Name, id.Roles, id.Delegate, id.Accessor, known(id.Expiry)}
+		e.Identity = &identityView{id.Kind, id.Subject, id.Name, id.Roles, id.Delegate, id.Accessor, p.ends(id)}
 	}
 	if own && call.Denial != nil { // by which it is going to answer
 		err = call.Denial
@@ -128,6 +128,21 @@ func (e *explanation) tell(p *passage, from string, own bool, err error) {
 	default:
 		e.Decision, e.Reason = p.outcome()
 	}
+}
+
+// ends is when an identity ends by itself; nil: it does not, or nobody knows.
+func (p *passage) ends(id *schemes.Identity) *time.Time {
+	backend := p.app.backend.Load()
+	if backend == nil || id.Accessor == "" || p.call.Offline() {
+		return known(id.Expiry)
+	}
+	// The token says when it was issued. Another one of the id, whose store this is not, ends
+	// at another time.
+	info, err := backend.Store.TokenByAccessor(p.call.Request.Context(), id.Accessor)
+	if err == nil && info.ExpiresAt.Equal(id.Expiry) && isEndless(&info.Token) {
+		return nil
+	}
+	return known(id.Expiry)
 }
 
 func (e *explanation) tellRefusal(p *passage, own bool, err error) {
@@ -208,7 +223,7 @@ func (e *explanation) note(p *passage, where *place) {
 	note(e.Caller != fromNobody && e.RefusedAt == "" && p.call.Credential.IsZero(), "no credential is looked at here: the call is nobody's, whatever it carries")
 	note(e.Offline, "no server was asked: nothing is known of what its store holds")
 
-	open(e.Identity != nil && (e.Caller == fromRecipient || e.Caller == fromAccount), "whether the credential that is sent is a good one")
+	open(e.Identity != nil && isPortrayed(e.Caller), "whether the credential that is sent is a good one")
 	e.Open = slices.Concat(e.Open, where.open, p.call.Trial.Open)
 	open(e.Decision == allowed && e.Identity != nil && p.call.Identity.Limits != schemes.Limits{}, "whether the caller is within its limits at that moment")
 	open(e.Endpoint != "" && e.Decision == allowed, "what the endpoint answers")

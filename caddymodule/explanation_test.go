@@ -150,3 +150,15 @@ func TestExplanationSaysWhyAConditionFailed(t *testing.T) {
 		t.Errorf("told: %s", e.Rules[0].Cause)
 	}
 }
+
+func TestExplanationsTellNoEndOfATokenThatHasNone(t *testing.T) {
+	b := startBroker(t, "")
+	b.does(http.StatusCreated, "POST", "/policy/open", policyBody)
+	endless := b.does(http.StatusCreated, "POST", "/user/1/access/open", "").Body.String()
+	for path, token := range map[string]string{"/consumer/v1/catalog": endless, "/coordinator/v1/user": b.token} {
+		e := b.explain(explainQuery{Method: "GET", Address: path, Token: token})
+		if e.Identity == nil || e.Decision != allowed || (e.Identity.ExpiresAt == nil) != (token == endless) {
+			t.Errorf("%s: %s, %+v", path, e.Decision, e.Identity)
+		}
+	}
+}

@@ -10,8 +10,8 @@ import (
 )
 
 // checkGates refuses a configuration in which a gate stands behind another: the
-// first swaps the credential, and the second would judge the server's own. The
-// administration API counts as a gate, since it lets nothing pass. Only what is
+// first swaps the credential, and the second would judge the server's own. What answers
+// its whole site itself counts as a gate, since it lets nothing pass. Only what is
 // certain is an error here, so that sites with a gate in each of several `handle`
 // blocks load; what else meets a second gate is refused as a request.
 func checkGates(ctx caddy.Context) error {
@@ -36,7 +36,7 @@ func followGates(routes caddyhttp.RouteList, passed string) (string, error) {
 		inRoute := passed
 		for _, handler := range route.Handlers {
 			switch h := handler.(type) {
-			case *Gate, *AdminSite:
+			case *Gate, ownSite:
 				gate := directiveOf(h)
 				if inRoute != "" {
 					return "", fmt.Errorf("%s stands behind %s; a request passes one gate", gate, inRoute)
@@ -59,20 +59,20 @@ func followGates(routes caddyhttp.RouteList, passed string) (string, error) {
 
 // directiveOf tells a gate by its directive and site.
 func directiveOf(gate any) string {
-	if admin, ok := gate.(*AdminSite); ok {
-		return "the " + adminDirective + " directive at " + admin.Site
+	if site, ok := gate.(ownSite); ok {
+		return site.directive()
 	}
 	return "the gatehouse directive at " + gate.(*Gate).Site
 }
 
-// hasGate tells whether a gate stands somewhere in the routes.
+// hasGate tells whether a gate stands somewhere in the routes of whose requests logs may tell.
 func hasGate(routes caddyhttp.RouteList) bool {
 	return slices.ContainsFunc(handlersIn(routes), func(handler any) bool {
 		switch handler.(type) {
 		case *Gate, *AdminSite:
 			return true
 		}
-		return false
+		return false // those of a BitBroker's services stand in no access log
 	})
 }
 

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -123,6 +124,7 @@ func (p *passage) walk() error {
 		return endpoint(p.w, &p.call)
 	}
 
+	defer p.outlast()()
 	p.guardBody()
 
 	// 6: what the server behind gets to see.
@@ -133,6 +135,21 @@ func (p *passage) walk() error {
 		return p.compose(compose)
 	}
 	return p.proxy(p.scheme.Learn(&p.call))
+}
+
+// unbrokenTime is how long a call has that goes on without its client.
+const unbrokenTime = 30 * time.Second
+
+// outlast makes a call go on when its client goes away, if the scheme says so. What it
+// returns is to be called at the end.
+func (p *passage) outlast() (end func()) {
+	unbroken, ok := p.scheme.(schemes.Unbroken)
+	if !ok || !unbroken.Unbroken(&p.call) {
+		return func() {}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.call.Request.Context()), unbrokenTime)
+	p.call.Request = p.call.Request.WithContext(ctx)
+	return cancel
 }
 
 // errTwoGates says that a request has passed a gate before: the first has swapped the
@@ -149,6 +166,7 @@ func (p *passage) judge() (schemes.Endpoint, error) {
 	// 1: one spelling of host and path, and no header that a client must not send.
 	trusted, _ := caddyhttp.GetVar(ctx, caddyhttp.TrustedProxyVarKey).(bool)
 	p.call.ClientIP, _ = caddyhttp.GetVar(ctx, caddyhttp.ClientIPVarKey).(string)
+	p.call.Secure = r.TLS != nil || trusted && r.Header.Get("X-Forwarded-Proto") == "https"
 	// A proxy that ends TLS says so by a header (RFC 8470 section 5.1).
 	p.call.EarlyData = r.TLS != nil && !r.TLS.HandshakeComplete || trusted && r.Header.Get("Early-Data") == "1"
 	if caddyhttp.GetVar(ctx, passedVar) != nil {
@@ -196,6 +214,11 @@ func (p *passage) judge() (schemes.Endpoint, error) {
 	p.call.Decision, p.decided = p.scheme.Decide(&p.call), true
 	if !p.call.Decision.Allow {
 		return nil, p.scheme.Denied(&p.call)
+	}
+	if metered, ok := p.scheme.(schemes.Metered); ok {
+		if err := metered.Meter(ctx, &p.call); err != nil {
+			return nil, err
+		}
 	}
 	p.judged = true
 	return nil, nil
