@@ -24,6 +24,7 @@ type bench struct {
 	large, small *gateway
 	personal     *personal
 	market       *market
+	broker       *broker
 }
 
 // gateway is a server with a store of some size.
@@ -55,13 +56,18 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if b.bare, err = b.start(ctx, "bare", bareSite, ""); err != nil {
 		return err
 	}
-	if !b.asksOnly(marketPrefix) {
+	if !b.asksOnly(marketPrefix) && !b.asksOnly(brokerPrefix) {
 		if b.personal, err = b.startPersonal(ctx); err != nil {
 			return err
 		}
 	}
-	if !b.asksOnly(personalPrefix) {
+	if !b.asksOnly(personalPrefix) && !b.asksOnly(brokerPrefix) {
 		if b.market, err = b.startMarket(ctx); err != nil {
+			return err
+		}
+	}
+	if !b.asksOnly(personalPrefix) && !b.asksOnly(marketPrefix) {
+		if b.broker, err = b.startBroker(ctx); err != nil {
 			return err
 		}
 	}
@@ -83,7 +89,7 @@ func (b *bench) asksOnly(prefix string) bool {
 
 // needsStores tells whether stores need be filled with tokens.
 func (b *bench) needsStores() bool {
-	return !b.asksOnly(personalPrefix) && !b.asksOnly(marketPrefix)
+	return !b.asksOnly(personalPrefix) && !b.asksOnly(marketPrefix) && !b.asksOnly(brokerPrefix)
 }
 
 func (b *bench) startGateway(ctx context.Context, name string, tokens uint64) (*gateway, error) {
@@ -142,6 +148,9 @@ func (b *bench) compareAll(ctx context.Context) error {
 	}
 	if b.market != nil {
 		all = append(all, b.market.works()...)
+	}
+	if b.broker != nil {
+		all = append(all, b.broker.works()...)
 	}
 	for _, w := range all {
 		if !strings.Contains(w.name, b.only) {
@@ -214,6 +223,12 @@ func (b *bench) rotate(ctx context.Context) error {
 	if !strings.Contains(w.name, b.only) || !b.needsStores() {
 		return nil
 	}
+	return b.besideCommits(ctx, w, b.large.server, "rotations")
+}
+
+// besideCommits measures what ends in a synced commit, and in turn what the driver can
+// commit on the same disk. what names it in the table.
+func (b *bench) besideCommits(ctx context.Context, w work, to *server, what string) error {
 	say("%s", w.name)
 	count := max(b.requests/5, 100)
 	var (
@@ -221,7 +236,7 @@ func (b *bench) rotate(ctx context.Context) error {
 		commits []float64
 	)
 	for round := range b.rounds + 1 {
-		s, err := b.rotateOnce(ctx, w, uint64(round*count), count)
+		s, err := b.commitOnce(ctx, w, to, uint64(round*count), count)
 		if err != nil {
 			return err
 		}
@@ -233,16 +248,16 @@ func (b *bench) rotate(ctx context.Context) error {
 			samples, commits = append(samples, s), append(commits, c)
 		}
 	}
-	return table{rotationHead, rotationRow(b.parallel, samples, commits)}.write(os.Stdout, b.markdown)
+	return table{commitHead(what), commitRow(b.parallel, samples, commits)}.write(os.Stdout, b.markdown)
 }
 
-func (b *bench) rotateOnce(ctx context.Context, w work, first uint64, count int) (sample, error) {
-	rotating, err := newSide(b.large.server, b.parallel)
+func (b *bench) commitOnce(ctx context.Context, w work, to *server, first uint64, count int) (sample, error) {
+	changing, err := newSide(to, b.parallel)
 	if err != nil {
 		return sample{}, err
 	}
-	defer rotating.pool.close()
-	m, err := rotating.meter(w, w.status)
+	defer changing.pool.close()
+	m, err := changing.meter(w, w.status)
 	if err != nil {
 		return sample{}, err
 	}

@@ -17,6 +17,7 @@
 //	work.go      the kinds of requests
 //	personal.go  an account, its tokens, and the requests with them
 //	market.go    a marketplace, its tokens and rules, and the requests with them
+//	broker.go    a BitBroker's consumers, the requests with their tokens, and reissues
 //	signin.go    sign-ins, alone and beside data calls
 //	bench.go     one run, work by work
 //	round.go     one round: bare and gateway, alternating

@@ -21,6 +21,7 @@ func main() {
 	flag.Uint64Var(&o.small, "small", 100_000, "tokens in the small store")
 	flag.Uint64Var(&o.families, "families", 10_000, "token families of the personal data account")
 	flag.Uint64Var(&o.identities, "identities", 60_000, "identity tokens of the marketplace")
+	flag.Uint64Var(&o.accesses, "accesses", 12_000, "consumers' tokens of the BitBroker")
 	flag.IntVar(&o.connections, "connections", 8, "connections to each side, one request at a time on each")
 	flag.IntVar(&o.parallel, "parallel", 32, "rotations at a time")
 	flag.BoolVar(&o.markdown, "markdown", false, "print tables as Markdown")
@@ -40,6 +41,7 @@ func main() {
 type options struct {
 	rounds, requests, connections, parallel int
 	tokens, small, families, identities     uint64
+	accesses                                uint64
 	markdown                                bool
 	binary, only, profile                   string
 }
@@ -57,6 +59,9 @@ func (o options) check() error {
 	}
 	if o.identities < uint64(o.rounds+1) {
 		return errors.New("there is at least one identity token for each round, and one to warm up")
+	}
+	if o.accesses < uint64(o.rounds+1) {
+		return errors.New("there is at least one consumer's token for each round, and one to warm up")
 	}
 	return nil
 }
@@ -77,7 +82,7 @@ func (o options) run(ctx context.Context) (err error) {
 		return err
 	}
 	for _, measure := range []func(context.Context) error{
-		b.compareAll, b.measureSignIns, b.measureHammered, b.rotate,
+		b.compareAll, b.measureSignIns, b.measureHammered, b.rotate, b.reissue,
 	} {
 		if err := measure(ctx); err != nil {
 			return err

@@ -121,14 +121,22 @@ func (p *personal) mintAccount(ctx context.Context, binary string, n int) error 
 
 // command runs the binary as an operator does.
 func (s *server) command(ctx context.Context, binary, stdin string, args ...string) error {
+	_, err := s.printed(ctx, binary, stdin, args...)
+	return err
+}
+
+// printed is what a command prints to standard output.
+func (s *server) printed(ctx context.Context, binary, stdin string, args ...string) (string, error) {
 	all := append(append([]string{"gatehouse"}, args...), "--config", filepath.Join(s.directory, "Caddyfile"), "--adapter", "caddyfile")
 	cmd := exec.CommandContext(ctx, binary, all...)
 	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+s.directory, "XDG_CONFIG_HOME="+s.directory)
 	cmd.Stdin = strings.NewReader(stdin)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(args[:2], " "), err, out)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(args[:2], " "), err, stderr.String())
 	}
-	return nil
+	return stdout.String(), nil
 }
 
 // tokenOf asks for a token that the answer's body holds.

@@ -89,13 +89,13 @@ func (s size) row() []string {
 	}
 }
 
-var rotationHead = []string{
-	"rotations, parallel", "rotations/s", "driver's commits/s", "ratio", "at least", "", "CPU µs", "p50/p99 ms",
+// commitHead is the head of what ends in a commit, such as rotations.
+func commitHead(what string) []string {
+	return []string{what + ", parallel", what + "/s", "driver's commits/s", "ratio", "at least", "", "CPU µs", "p50/p99 ms"}
 }
 
-// rotationRow is the line of rotations, beside the commits measured in the same
-// rounds.
-func rotationRow(parallel int, samples []sample, commits []float64) []string {
+// commitRow is its line, beside the commits measured in the same rounds.
+func commitRow(parallel int, samples []sample, commits []float64) []string {
 	const least = 0.5
 	rates := values(samples, func(s sample) float64 { return s.rate })
 	ratios := make([]float64, len(rates))

@@ -85,12 +85,12 @@ func TestRotationRowIsARatioOfRates(t *testing.T) {
 		{"less is not", "0.40 0.50 MISSED", 400},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			row := rotationRow(32, []sample{{rate: tc.rate}}, []float64{1000})
+			row := commitRow(32, []sample{{rate: tc.rate}}, []float64{1000})
 			if got := strings.Join(row[3:6], " "); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
-			if len(row) != len(rotationHead) {
-				t.Errorf("%d cells under %d heads", len(row), len(rotationHead))
+			if len(row) != len(commitHead("rotations")) {
+				t.Errorf("%d cells under %d heads", len(row), len(commitHead("rotations")))
 			}
 		})
 	}

@@ -11,6 +11,7 @@ const (
 	listingPath     = "/delta-sharing/shares/sales/all-tables"
 	credentialsPath = "/dds-tokens"
 	diaryPath       = "/api/v2.6/data/notes/diary"
+	catalogPath     = "/consumer/v1/catalog"
 )
 
 // processOptions are the same for every site; storeOption ends those of a gateway.
@@ -70,6 +71,13 @@ const marketSite = processOptions + storeOption + `http://{ADDRESS} {
 }
 `
 
+// brokerSite is a gateway that serves BitBroker's coordinator API itself.
+const brokerSite = processOptions + storeOption + `http://{ADDRESS} {
+	gatehouse bitbroker
+	reverse_proxy {UPSTREAM}
+}
+`
+
 func caddyfile(site string, s *server, upstream, store string) string {
 	_, port, _ := strings.Cut(s.address, ":")
 	return strings.NewReplacer(
@@ -110,4 +118,15 @@ func signIn(host string) []byte {
 func marketCall(host, token string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: node\r\nContent-Type: application/json\r\n"+
 		"Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nToken: %s\r\n\r\n", productsPath, host, token)
+}
+
+// consumerCall is a request of a BitBroker's consumer.
+func consumerCall(host, token string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: node\r\nContent-Type: application/json\r\n"+
+		"Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nx-bbk-auth-token: %s\r\n\r\n", catalogPath, host, token)
+}
+
+// reissue asks for another token of an access.
+func reissue(host, access, coordinator string) []byte {
+	return fmt.Appendf(nil, "PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\nx-bbk-auth-token: %s\r\n\r\n", access, host, coordinator)
 }

@@ -23,9 +23,12 @@ func exampleEnv(t *testing.T, more harness.Env) harness.Env {
 	_, port, _ := net.SplitHostPort(harness.Address(t))
 	market := harness.Address(t)
 	_, marketPort, _ := net.SplitHostPort(market)
+	broker := harness.Address(t)
+	_, brokerPort, _ := net.SplitHostPort(broker)
 	env := harness.Env{
 		"DEMO": harness.Address(t), "PDA_PORT": port, "PDA_DEMO": harness.Address(t),
 		"DX_GATE": market, "DX_PORT": marketPort, "DX_DEMO": harness.Address(t),
+		"BBK_GATE": broker, "BBK_PORT": brokerPort, "BBK_DEMO": harness.Address(t),
 	}
 	maps.Copy(env, more)
 	return env
@@ -48,6 +51,9 @@ func exampleCaddyfile(t *testing.T) string {
 		{"127.0.0.1:8082", "{$DX_GATE}"},
 		{"http://:8082", "http://:{$DX_PORT}"},
 		{"127.0.0.1:9003", "{$DX_DEMO}"},
+		{"127.0.0.1:8083", "{$BBK_GATE}"},
+		{"http://:8083", "http://:{$BBK_PORT}"},
+		{"127.0.0.1:9004", "{$BBK_DEMO}"},
 		{"127.0.0.1:9001", "{$DEMO}"},
 		{"http://:8081", "http://:{$PDA_PORT}"},
 		{"127.0.0.1:9002", "{$PDA_DEMO}"},

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,6 +51,20 @@ func TestScriptThatHasDoneItsWorkDoesNotFailAtTheEnd(t *testing.T) {
 	} {
 		if got := harness.Python(t, script); got != want {
 			t.Errorf("%s: %d, %d bytes, %s", script, got.Code, len(got.Stdout), got.Stderr)
+		}
+	}
+}
+
+func TestCommandOfAShellThatHasDoneItsWorkDoesNotFailAtTheEnd(t *testing.T) {
+	for script, want := range map[string]int{
+		"import os\nclass End:\n  def __del__(self, abort=os.abort): abort()\nend = End()\nprint('rows')": 0,
+		"print('rows'); 1/0": 1,
+	} {
+		cmd := exec.Command("python3", "-c", script)
+		cmd.Env = append(os.Environ(), harness.PythonPath(t))
+		out, _ := cmd.Output()
+		if code := cmd.ProcessState.ExitCode(); string(out) != "rows\n" || code != want {
+			t.Errorf("%s: %d, %q", script, code, out)
 		}
 	}
 }

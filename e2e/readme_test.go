@@ -62,7 +62,7 @@ func shell(t *testing.T, g *harness.Instance, dir, text string) (output string, 
 	t.Helper()
 	cmd := exec.Command("sh", "-eu", "-c", text)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "CADDY_ADMIN="+g.Admin, "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "CADDY_ADMIN="+g.Admin, "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1", harness.PythonPath(t))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -99,6 +99,8 @@ var readmeTests = map[string]func(*testing.T, block){
 
 	"personal-data-account": personalDataAccount,
 	"marketplace":           aMarketplace,
+	"bitbroker":             aBitBroker,
+	"bitbroker-commands":    brokerCommands,
 	"rules":                 commands("", "dmp-apd", "/consumer/order/{variant}"),
 	"explain":               explanations,
 	"revoked-users":         commands("", "b2c27f3f-2524-4a84-816e-91f9ab23f837", "cannot"),
@@ -231,6 +233,8 @@ func TestDocumentedCaddyfilesAreValid(t *testing.T) {
 				"upstream":   "a-token\n",
 				"master.key": strings.Repeat("0123456789abcdef", 4) + "\n",
 				"razorpay":   "a-webhook-secret\n",
+
+				"bitbroker-services": servicesSecret + "\n",
 			} {
 				if err := os.WriteFile(filepath.Join(files, file), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
@@ -322,5 +326,67 @@ func aMarketplace(t *testing.T, b block) {
 	}
 	if strings.Contains(out, "Product created") || strings.Contains(out, "eyJ") || t.Failed() {
 		t.Errorf("README.md:%d: %v; they print\n%s", b.line, err, out)
+	}
+}
+
+// aBitBroker goes from nothing to a consumer's data, a reissue and the refusal after it,
+// against Caddyfile.example.
+func aBitBroker(t *testing.T, b block) {
+	env := exampleEnv(t, nil)
+	g, dir := harness.Start(t, exampleCaddyfile(t), env), copyOfCheckout(t)
+	text := strings.ReplaceAll(b.text, "127.0.0.1:8083", env["BBK_GATE"])
+	if text == b.text {
+		t.Fatalf("README.md:%d: the block calls no site of Caddyfile.example", b.line)
+	}
+	out, err := shell(t, g, dir, text)
+	if err != nil || !strings.Contains(out, "France") || strings.Contains(out, `"error"`) {
+		t.Fatalf("README.md:%d: %v; the commands print\n%s", b.line, err, out)
+	}
+
+	// "Repeat the call of 3, and it is 403", and with the new token it is not.
+	_, ann, _ := strings.Cut(text, "\nann=")
+	ann, _, _ = strings.Cut(ann, "\n")
+	ann = "ann=" + ann + "\n[ ${#ann} = 110 ]\n"
+	_, third, _ := strings.Cut(text, "# 3.")
+	_, third, _ = strings.Cut(third, "\n")
+	third, _, found := strings.Cut(third, "# 4.")
+	if !found || !strings.Contains(third, "consumer.token") {
+		t.Fatalf("README.md:%d: the block is another one; mend this test", b.line)
+	}
+	for call, want := range map[string]string{
+		third: brokerError(403),
+		strings.ReplaceAll(third, "consumer.token", "consumer2.token"): "France",
+		strings.ReplaceAll(third, "$(cat consumer.token)", "$ann"):     brokerError(401),
+	} {
+		if out, err := shell(t, g, dir, ann+call); err != nil || !strings.Contains(out, want) {
+			t.Errorf("README.md:%d: %v; %s prints %s, want %s", b.line, err, call, out, want)
+		}
+	}
+}
+
+// brokerCommands are for connectors that are there.
+func brokerCommands(t *testing.T, b block) {
+	env := exampleEnv(t, nil)
+	g, dir := harness.Start(t, exampleCaddyfile(t), env), copyOfCheckout(t)
+	k := &brokerage{gateway: &gateway{Instance: g}}
+	k.token = k.firstCoordinator(t, "create", "ann@example.com", "--name", "Ann", "--organization", "Example")
+	g.Gate = env["BBK_GATE"]
+	k.admin(t, 201, "POST", "/entity/country", entityBody)
+	made := k.createConnector(t, "country", "wikidata")
+	out, err := shell(t, g, dir, b.text)
+	if err != nil {
+		t.Fatalf("README.md:%d: %v\n%s", b.line, err, out)
+	}
+	for _, want := range []string{"ann@example.com", "country/wikidata", "coordinator token", "contributor token"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("README.md:%d: the commands do not print %s:\n%s", b.line, want, out)
+		}
+	}
+	tokens := brokerToken.FindAllString(out, -1)
+	if len(tokens) != 1 || tokens[0] == made.Token {
+		t.Fatalf("README.md:%d: %d tokens are printed", b.line, len(tokens))
+	}
+	for _, token := range []string{tokens[0], made.Token} { // the old one in its overlap
+		k.must(t, 200, "GET", made.session(), token, "")
 	}
 }

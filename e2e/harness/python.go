@@ -20,6 +20,29 @@ sys.stderr.flush()
 os._exit(0)
 `
 
+// atTheEnd does the same for the commands of a shell, from a module that Python loads when it
+// starts. A script that failed ends as ever; one that says its own exit status has none here.
+const atTheEnd = `
+import atexit, os, sys
+
+@atexit.register
+def at_once():
+    if getattr(sys, "last_exc", None) is None and getattr(sys, "last_value", None) is None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+`
+
+// PythonPath is the environment variable with which Python ends at once in a shell.
+func PythonPath(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte(atTheEnd), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return "PYTHONPATH=" + dir
+}
+
 // Python runs a script with the Python clients of requirements.txt at hand, and
 // returns its standard output and how it ended. Arguments reach it as sys.argv[1:].
 // The clients are installed on first use, into .venv at the root of the checkout.
