@@ -6,8 +6,8 @@ import (
 	"reflect"
 )
 
-// SetBrokerLimits notes, in front of a BitBroker, what a policy allows; nil: nothing is known
-// of it any more, which changes nothing of a policy that is there. A BitBroker says so before it
+// SetBrokerLimits notes, in front of a BitBroker, what a policy allows; nil: that it withdraws
+// them. Of a policy that is there they hold all the same: a BitBroker withdraws them before it
 // deletes one, and the deletion may fail yet. It says nothing of the policy's tokens, good or
 // bad: a BitBroker says what a policy allows before it is there, too. ErrInvalid.
 func (s *Store) SetBrokerLimits(ctx context.Context, realm, policy string, limits *BrokerLimits, actor string) error {
@@ -20,8 +20,11 @@ func (s *Store) SetBrokerLimits(ctx context.Context, realm, policy string, limit
 	}
 	return s.update(ctx, func(t *transaction) error {
 		known, err := noted(brokerPolicyBySlug(t, realm, policy))
-		there := known.Life > 0 && !known.Gone
-		nothingNew := limits == nil && there || reflect.DeepEqual(known.Limits, wanted) && (limits == nil || known.Life > 0)
+		if limits == nil && known.Life > 0 && !known.Gone {
+			wanted = known.Limits
+			wanted.Withdrawn = true
+		}
+		nothingNew := reflect.DeepEqual(known.Limits, wanted) && (limits == nil || known.Life > 0)
 		if err != nil || nothingNew {
 			return err
 		}

@@ -42,6 +42,9 @@ type BrokerLimits struct {
 	Quota *BrokerQuota `cbor:"2,keyasint,omitempty"`
 	// Rate in calls a second; nil: no limit.
 	Rate *int64 `cbor:"3,keyasint,omitempty"`
+	// Withdrawn says that a BitBroker withdrew them, and has not deleted the policy yet:
+	// they hold, and are not shown.
+	Withdrawn bool `cbor:"4,keyasint,omitempty"`
 }
 
 // BrokerQuota is how many calls a policy allows in a window.

@@ -3,6 +3,7 @@ package bitbroker
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ import (
 func (s *Scheme) checkChange(call *schemes.Call, v *visit) *schemes.Refusal {
 	call.Action = actions[v.change.verb]
 	switch {
+	case call.Request.Method == http.MethodOptions:
+		return nil // a browser's question changes nothing, and is answered for every path
 	case isNothing(call.Request.Method, v.below):
 		return missing(nil)
 	case v.change.verb == noChange:

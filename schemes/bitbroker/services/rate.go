@@ -72,7 +72,7 @@ func (l limitsOf) show(w http.ResponseWriter, r *http.Request, store *tokenstore
 	if l.kept {
 		policy, _, err = store.BrokerPolicy(r.Context(), l.realm, l.slug)
 	}
-	nothing := policy.Limits == tokenstore.BrokerLimits{} // never set, removed, or set to that
+	nothing := policy.Limits == tokenstore.BrokerLimits{} || policy.Limits.Withdrawn // never set, removed, or set to that
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrInvalid), err == nil && nothing:
 		writeJSON(w, http.StatusNotFound, bareText, rateError{http.StatusNotFound, "Not Found"})

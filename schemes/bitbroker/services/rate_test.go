@@ -45,6 +45,13 @@ func TestDeletionThatIsRolledBackLosesNoLimits(t *testing.T) {
 	const sent = `{"enabled":true,"quota":{"max_number":10,"interval_type":"day"},"rate":1}`
 	s.wants(200, "application/json", sent+"\n", "PUT", "rate/consumer:pol-one/config", sent)
 	s.wants(200, "application/json", "\"OK\"\n", "DELETE", "rate/consumer:pol-one/config", "")
+	s.wants(404, bareText, `{"status":404,"message":"Not Found"}`+"\n", "GET", "rate/consumer:pol-one/config", "")
+	policy, _, err := s.store.BrokerPolicy(t.Context(), realm, "pol-one")
+	must(t, err)
+	if l := policy.Limits; !l.Enabled || l.Quota == nil || l.Quota.MaxNumber != 10 || l.Rate == nil || *l.Rate != 1 {
+		t.Errorf("the limits are %+v", l)
+	}
+	s.wants(200, "application/json", sent+"\n", "PUT", "rate/consumer:pol-one/config", sent)
 	s.wants(200, "application/json", sent+"\n", "GET", "rate/consumer:pol-one/config", "")
 }
 
