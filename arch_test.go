@@ -35,7 +35,7 @@ var layers = []struct {
 	{"schemes/delta/*", []string{"schemes", "schemes/delta", "policies", "tokenstore", "web", "internal/*"}},
 	{"schemes/bitbroker", []string{"schemes", "schemes/bitbroker/*", "policies", "tokenstore", "internal/*"}},
 	{"schemes/bitbroker/*", []string{"schemes", "schemes/bitbroker/*", "tokenstore", "internal/*"}},
-	{"schemes/schemestest", []string{"schemes", "internal/*"}},
+	{"schemes/schemestest", []string{"schemes", "tokenstore", "tokenstore/badgerstore", "internal/*"}},
 	{"schemes/*", []string{"schemes", "policies", "tokenstore", "web", "internal/*"}},
 	{"openapi", nil},
 	{"policies", nil},

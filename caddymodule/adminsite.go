@@ -8,7 +8,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/internal/headers"
 	"github.com/gatehouse-auth/gatehouse/openapi"
@@ -42,12 +41,10 @@ type AdminSite struct {
 	// line of the directive.
 	Site string `json:"site,omitempty"`
 
-	app     *App
-	api     func() (*databricks.API, error)
-	guard   *headers.Guard
-	logger  *zap.Logger
-	audit   *zap.Logger
-	metrics *metrics
+	app    *App
+	api    func() (*databricks.API, error)
+	guard  *headers.Guard
+	record *siteRecord
 }
 
 // CaddyModule returns the Caddy module information.
@@ -61,8 +58,6 @@ func (s *AdminSite) Provision(ctx caddy.Context) error {
 	setDefault(&s.Scheme, delta.Name)
 	setDefault(&s.Realm, "default")
 	setDefault(&s.Site, "a site")
-	s.logger = ctx.Logger()
-	s.audit = s.logger.Named("audit")
 	s.guard = headers.NewGuard(nil)
 	s.api = sync.OnceValues(s.build)
 	if s.Scheme != delta.Name {
@@ -74,7 +69,7 @@ func (s *AdminSite) Provision(ctx caddy.Context) error {
 	}
 	s.app = app.(*App)
 	s.app.administer(s)
-	s.metrics, err = useMetrics(ctx.GetMetricsRegistry())
+	s.record, err = newSiteRecord(ctx, adminScheme, "administration", s.Site, s.Realm)
 	return err
 }
 

@@ -32,7 +32,8 @@ func (s *sites) observed() (*AdminSite, *observer.ObservedLogs) {
 	logger, logs := observe(zapcore.DebugLevel)
 	site := &AdminSite{
 		Scheme: delta.Name, Realm: "default", Site: "here",
-		app: s.app, guard: headers.NewGuard(nil), logger: logger, audit: logger, metrics: processMetrics,
+		app: s.app, guard: headers.NewGuard(nil),
+		record: &siteRecord{adminScheme, "administration", "here", "default", logger, logger, processMetrics},
 	}
 	site.api = site.build
 	return site, logs

@@ -44,13 +44,11 @@ type BitBrokerServices struct {
 	// directive.
 	Site string `json:"site,omitempty"`
 
-	app     *App
-	secret  schemes.Credential
-	api     func() (*services.API, error)
-	guard   *headers.Guard
-	logger  *zap.Logger
-	audit   *zap.Logger
-	metrics *metrics
+	app    *App
+	secret schemes.Credential
+	api    func() (*services.API, error)
+	guard  *headers.Guard
+	record *siteRecord
 }
 
 // CaddyModule returns the Caddy module information.
@@ -63,8 +61,6 @@ func (*BitBrokerServices) CaddyModule() caddy.ModuleInfo {
 func (s *BitBrokerServices) Provision(ctx caddy.Context) error {
 	setDefault(&s.Realm, "default")
 	setDefault(&s.Site, "a site")
-	s.logger = ctx.Logger()
-	s.audit = s.logger.Named("audit")
 	s.guard = headers.NewGuard(nil)
 	s.api = sync.OnceValues(s.build)
 	if err := s.resolve(); err != nil {
@@ -76,7 +72,7 @@ func (s *BitBrokerServices) Provision(ctx caddy.Context) error {
 	}
 	s.app = app.(*App)
 	s.app.serveBroker(s)
-	s.metrics, err = useMetrics(ctx.GetMetricsRegistry())
+	s.record, err = newSiteRecord(ctx, servicesScheme, "bitbroker service", s.Site, s.Realm)
 	return err
 }
 

@@ -101,7 +101,8 @@ func (f *inFront) observedServices() (*BitBrokerServices, *observer.ObservedLogs
 	logger, logs := observe(zapcore.DebugLevel)
 	site := &BitBrokerServices{
 		Realm: "default", Site: "here", app: f.app, secret: schemes.NewCredential(servicesSecret),
-		guard: headers.NewGuard(nil), logger: logger, audit: logger, metrics: processMetrics,
+		guard:  headers.NewGuard(nil),
+		record: &siteRecord{servicesScheme, "bitbroker service", "here", "default", logger, logger, processMetrics},
 	}
 	site.api = site.build
 	return site, logs

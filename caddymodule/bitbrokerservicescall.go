@@ -5,11 +5,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
-	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/bitbroker/services"
 )
@@ -25,8 +22,11 @@ func (s *BitBrokerServices) ServeHTTP(w http.ResponseWriter, r *http.Request, _ 
 	call := &schemes.Call{Request: r}
 	sent := &sentStatus{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	refusal, path := s.serve(sent, call)
-	s.record(call, path, refusal, sent.status, time.Since(started))
-	if refusal != nil && services.BreaksOff(refusal) {
+	broken := refusal != nil && services.BreaksOff(refusal)
+	failed := broken || refusal != nil && refusal.Status >= http.StatusInternalServerError
+	// Below the secret; nothing if that was wrong.
+	s.record.note(call, path, refusal, failed, sent.status, time.Since(started))
+	if broken {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -49,41 +49,4 @@ func (s *BitBrokerServices) serve(w http.ResponseWriter, call *schemes.Call) (re
 		return refusal, ""
 	}
 	return api.Serve(w, call), api.Below(call.Path)
-}
-
-// record writes the audit line of a call and counts it: what was asked, by the path below the
-// secret, the status and how long it took; never a token. What was changed stands in the
-// store's audit.
-func (s *BitBrokerServices) record(call *schemes.Call, path string, refusal *schemes.Refusal, status int, took time.Duration) {
-	decision, reason := allowed, schemes.OwnEndpoint
-	if refusal != nil {
-		decision, reason = denied, refusal.Reason
-		level := zap.DebugLevel // the caller's fault; the audit line has it
-		if refusal.Status >= http.StatusInternalServerError || services.BreaksOff(refusal) {
-			level = zap.ErrorLevel
-		}
-		if entry := s.logger.Check(level, "refused"); entry != nil {
-			entry.Write(zap.String("site", s.Site), zap.Int("status", refusal.Status),
-				zap.String("reason", string(reason)), zap.Error(refusal.Cause))
-		}
-	}
-	s.metrics.observe(servicesScheme, decision, string(reason), took)
-	entry := s.audit.Check(zapcore.InfoLevel, "bitbroker service")
-	if entry == nil {
-		return
-	}
-	fields := []zap.Field{
-		zap.String("realm", s.Realm),
-		zap.String("method", secret.Redact(call.Request.Method)), // a client may call anything a method
-		zap.String("path", secret.Redact(path)),                  // empty: the secret was wrong
-		zap.String("decision", decision),
-		zap.String("reason", string(reason)),
-		zap.Int("status", status), // 0: the connection was broken off
-		zap.Duration("duration", took),
-		zap.String("client_ip", call.ClientIP),
-	}
-	if call.Action != "" {
-		fields = append(fields, zap.String("action", call.Action))
-	}
-	entry.Write(fields...)
 }

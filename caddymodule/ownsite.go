@@ -4,11 +4,16 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/gatehouse-auth/gatehouse/internal/canonpath"
 	"github.com/gatehouse-auth/gatehouse/internal/headers"
+	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 )
 
@@ -46,6 +51,64 @@ func receive(call *schemes.Call, guard *headers.Guard, paths canonpath.Options, 
 	guard.Clean(r.Header, trusted)
 	headers.DropTrailers(r)
 	return nil
+}
+
+// siteRecord notes the calls of such a site.
+type siteRecord struct {
+	scheme      string // what metrics call it, beside the schemes
+	message     string // of its audit lines
+	site, realm string
+	logger      *zap.Logger
+	audit       *zap.Logger
+	metrics     *metrics
+}
+
+// newSiteRecord returns the record of a site; scheme and message as above.
+func newSiteRecord(ctx caddy.Context, scheme, message, site, realm string) (*siteRecord, error) {
+	metrics, err := useMetrics(ctx.GetMetricsRegistry())
+	logger := ctx.Logger()
+	return &siteRecord{scheme, message, site, realm, logger, logger.Named("audit"), metrics}, err
+}
+
+// note writes the audit line of a call and counts it. A line holds who, what, the status and
+// how long it took; never a token. path is what it may show of the call's. What was changed
+// stands in the store's audit. failed says that a refusal is no caller's fault.
+func (s *siteRecord) note(call *schemes.Call, path string, refusal *schemes.Refusal, failed bool, status int, took time.Duration) {
+	decision, reason := allowed, schemes.OwnEndpoint
+	if refusal != nil {
+		decision, reason = denied, refusal.Reason
+		level := zap.DebugLevel // the audit line has it
+		if failed {
+			level = zap.ErrorLevel
+		}
+		if entry := s.logger.Check(level, "refused"); entry != nil {
+			entry.Write(zap.String("site", s.site), zap.Int("status", refusal.Status),
+				zap.String("reason", string(reason)), zap.Error(refusal.Cause))
+		}
+	}
+	s.metrics.observe(s.scheme, decision, string(reason), took)
+	entry := s.audit.Check(zapcore.InfoLevel, s.message)
+	if entry == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("realm", s.realm),
+		zap.String("method", secret.Redact(call.Request.Method)), // a client may call anything a method
+		zap.String("path", secret.Redact(path)),
+		zap.String("decision", decision),
+		zap.String("reason", string(reason)),
+		zap.Int("status", status), // 0: the connection was broken off
+		zap.Duration("duration", took),
+		zap.String("client_ip", call.ClientIP),
+	}
+	if call.Action != "" {
+		fields = append(fields, zap.String("action", call.Action))
+	}
+	// The holder of a link is known by the credential that it fetched.
+	if id := call.Identity; id != nil {
+		fields = append(fields, zap.String("actor", id.Kind+" "+id.Name), zap.String("accessor", id.Accessor))
+	}
+	entry.Write(fields...)
 }
 
 // sentStatus notes the status that the client got.

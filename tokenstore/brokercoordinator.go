@@ -1,6 +1,7 @@
 package tokenstore
 
 import (
+	"cmp"
 	"context"
 )
 
@@ -43,4 +44,24 @@ func (t *transaction) demote(user *BrokerUser, actor string) (AuditEntry, error)
 		user.DemotedAt, err = t.nextInSequence(user.Realm)
 	}
 	return entry, err
+}
+
+// SeatCoordinator gives a user of a BitBroker, by its id there, a coordinator token that the
+// gateway made itself: for the first one. It notes a user that it does not know, and ends the
+// token before. ErrInvalid.
+func (s *Store) SeatCoordinator(ctx context.Context, realm string, user uint64, token NewBrokerToken, actor string) error {
+	if err := cmp.Or(ValidRealm(realm), checkBrokerUserID(user)); err != nil {
+		return err
+	}
+	return s.update(ctx, func(t *transaction) error {
+		holder, err := t.notedUser(realm, user)
+		if err != nil {
+			return err
+		}
+		holder.Gone = false
+		if err := t.give(realm, &holder.Coordinator, token, CoordinatorToken, Broker{User: user}, 0, actor); err != nil {
+			return err
+		}
+		return t.keepBrokerUser(&holder, AuditEntry{Actor: actor, Action: "promoteCoordinator", Accessor: token.Accessor})
+	})
 }

@@ -34,40 +34,10 @@ type BrokerPolicy struct {
 	UpdatedBy string    `cbor:"11,keyasint,omitempty"`
 }
 
-// BrokerLimits are the access_control of a policy.
-type BrokerLimits struct {
-	// Enabled: if not, nothing is limited.
-	Enabled bool `cbor:"1,keyasint,omitempty"`
-	// Quota in a calendar day or month of UTC; nil: none.
-	Quota *BrokerQuota `cbor:"2,keyasint,omitempty"`
-	// Rate in calls a second; nil: no limit.
-	Rate *int64 `cbor:"3,keyasint,omitempty"`
-	// Withdrawn says that a BitBroker withdrew them, and has not deleted the policy yet:
-	// they hold, and are not shown.
-	Withdrawn bool `cbor:"4,keyasint,omitempty"`
-}
-
-// BrokerQuota is how many calls a policy allows in a window.
-type BrokerQuota struct {
-	MaxNumber int64  `cbor:"1,keyasint"`
-	Interval  string `cbor:"2,keyasint"` // "day" or "month"
-}
-
 // whole tells whether a stored policy is complete: one without its life would let in who had
 // access to an earlier one.
 func (p BrokerPolicy) whole() bool {
 	return p.Realm != "" && p.Slug != "" && p.Life > 0 && p.Limits.check() == nil
-}
-
-// check finds what no limits can be.
-func (l BrokerLimits) check() error {
-	switch {
-	case l.Quota != nil && (l.Quota.MaxNumber < 0 || l.Quota.Interval != "day" && l.Quota.Interval != "month"):
-		return fmt.Errorf("%w: a quota is a number of calls, not negative, in a day or a month", ErrInvalid)
-	case l.Rate != nil && *l.Rate < 0:
-		return fmt.Errorf("%w: a rate is a number of calls a second, not negative", ErrInvalid)
-	}
-	return nil
 }
 
 // maxSlug is the length of a slug, in bytes.

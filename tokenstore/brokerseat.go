@@ -7,6 +7,21 @@ import (
 	"time"
 )
 
+// BrokerSeat is who holds what: a token is good only while it sits in the seat that it was
+// made for. There are at most two, the older one in its overlap.
+type BrokerSeat struct {
+	Slots []BrokerSlot `cbor:"1,keyasint,omitempty"` // newest last
+}
+
+// BrokerSlot leads to a token.
+type BrokerSlot struct {
+	Accessor string `cbor:"1,keyasint"`
+	Digest   []byte `cbor:"2,keyasint"`
+}
+
+// Taken tells whether the seat was given, whether its tokens are still good or not.
+func (s BrokerSeat) Taken() bool { return len(s.Slots) > 0 }
+
 // maxSlots is how many tokens a seat holds: the newest, and the one before in its overlap.
 const maxSlots = 2
 

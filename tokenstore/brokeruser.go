@@ -51,21 +51,6 @@ type BrokerAccess struct {
 	CreatedAt time.Time  `cbor:"4,keyasint"`
 }
 
-// BrokerSeat is who holds what: a token is good only while it sits in the seat that it was
-// made for. There are at most two, the older one in its overlap.
-type BrokerSeat struct {
-	Slots []BrokerSlot `cbor:"1,keyasint,omitempty"` // newest last
-}
-
-// BrokerSlot leads to a token.
-type BrokerSlot struct {
-	Accessor string `cbor:"1,keyasint"`
-	Digest   []byte `cbor:"2,keyasint"`
-}
-
-// Taken tells whether the seat was given, whether its tokens are still good or not.
-func (s BrokerSeat) Taken() bool { return len(s.Slots) > 0 }
-
 // The errors of BitBroker's registry, beside ErrNotFound, ErrExists and ErrInvalid.
 var (
 	// ErrNoCoordinator says that a user is not a coordinator.

@@ -85,12 +85,12 @@ func TestRunRefreshesOnTime(t *testing.T) {
 	n := &network{}
 	run(t, n, nil, func(t *testing.T, i *Issuer) {
 		expectFetches(t, n, 1)
-		time.Sleep(DefaultRefresh - time.Second)
+		elapse(DefaultRefresh - time.Second)
 		expectFetches(t, n, 1)
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		expectFetches(t, n, 2)
 		n.publish(t, byEC2.public())
-		time.Sleep(DefaultRefresh)
+		elapse(DefaultRefresh)
 		expectFetches(t, n, 3)
 		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("withdrawn key: got %v", err)
@@ -115,16 +115,16 @@ func TestTenThousandUnknownKeysCauseOneFetch(t *testing.T) {
 		}
 		storm() // just after the first fetch: none before a minute is over
 		expectFetches(t, n, 1)
-		time.Sleep(minGap)
+		elapse(minGap)
 		expectFetches(t, n, 2)
-		time.Sleep(5 * time.Minute)
+		elapse(5 * time.Minute)
 		expectFetches(t, n, 2)
 		storm() // long after: one at once
 		expectFetches(t, n, 3)
 		storm()
-		time.Sleep(minGap - time.Second)
+		elapse(minGap - time.Second)
 		expectFetches(t, n, 3)
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		expectFetches(t, n, 4)
 	})
 }
@@ -134,7 +134,7 @@ func TestNewKeyIsLearntFromItsFirstToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := &network{}
 			run(t, n, nil, func(t *testing.T, i *Issuer) {
-				time.Sleep(2 * time.Minute)
+				elapse(2 * time.Minute)
 				n.publish(t, byEC2.public())
 				token := now(byEC2, t, header)
 				if _, err := i.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
@@ -169,10 +169,10 @@ func TestNewKeyOfOneNameIsLearntFromItsFirstToken(t *testing.T) {
 				}
 				storm() // just after the first fetch
 				expectFetches(t, n, 1)
-				time.Sleep(minGap)
+				elapse(minGap)
 				expectFetches(t, n, 2)
 				n.publish(t, fresh.public())
-				time.Sleep(minGap)
+				elapse(minGap)
 				storm()
 				expectFetches(t, n, 3)
 				if _, err := i.Verify(t.Context(), now(fresh, t, header)); err != nil {
@@ -182,10 +182,10 @@ func TestNewKeyOfOneNameIsLearntFromItsFirstToken(t *testing.T) {
 					t.Errorf("the old key: %v", err)
 				}
 				expectFetches(t, n, 3)
-				time.Sleep(minGap) // for the old key
+				elapse(minGap) // for the old key
 				expectFetches(t, n, 4)
 				// Neither good tokens nor such that are wrong in something else.
-				time.Sleep(2 * minGap)
+				elapse(2 * minGap)
 				for _, token := range []string{
 					now(fresh, t, header), "garbage", now(old, t, object{"kid": absent, "crit": []string{"a"}}),
 					now(old, t, object{"kid": absent, "alg": "none"}), fresh.token(t, claims("i", object{"exp": 1}), header),
@@ -201,7 +201,7 @@ func TestNewKeyOfOneNameIsLearntFromItsFirstToken(t *testing.T) {
 func TestGoodAndMalformedTokensCauseNoFetch(t *testing.T) {
 	n := &network{}
 	run(t, n, nil, func(t *testing.T, i *Issuer) {
-		time.Sleep(2 * time.Minute)
+		elapse(2 * time.Minute)
 		for _, token := range []string{
 			now(byEC, t, nil), now(byEC, t, object{"kid": absent}), "garbage",
 			now(byEC, t, object{"kid": "x", "crit": []string{"a"}}), now(byEC, t, object{"kid": "x", "alg": "none"}),
@@ -224,11 +224,11 @@ func TestFailedFetchIsRepeatedEverLater(t *testing.T) {
 		}
 		at := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
 		for k, d := range at {
-			time.Sleep(d * time.Second)
+			elapse(d * time.Second)
 			expectFetches(t, n, int32(k+2))
 		}
 		n.down.Store(false)
-		time.Sleep(minGap)
+		elapse(minGap)
 		synctest.Wait() // the fetch is due at this very moment
 		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); err != nil {
 			t.Errorf("issuer is back: %v", err)
@@ -267,16 +267,16 @@ func TestDeadIssuerIsReportedHourlyAndItsReturnOnce(t *testing.T) {
 			synctest.Wait()
 			return strings.Count(log.String(), "could not fetch"), strings.Count(log.String(), "keys of an issuer again")
 		}
-		time.Sleep(30 * time.Minute)
+		elapse(30 * time.Minute)
 		if failed, again := lines(); failed != 1 || again != 0 {
 			t.Errorf("after half an hour: %d warnings, %d returns", failed, again)
 		}
-		time.Sleep(60 * time.Minute)
+		elapse(60 * time.Minute)
 		if failed, again := lines(); failed != 2 || again != 0 {
 			t.Errorf("after another hour: %d warnings, %d returns", failed, again)
 		}
 		n.down.Store(false)
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		if failed, again := lines(); failed != 2 || again != 1 {
 			t.Errorf("after it came back: %d warnings, %d returns", failed, again)
 		}
@@ -287,7 +287,7 @@ func TestHangingIssuerBlocksNobody(t *testing.T) {
 	n := &network{}
 	run(t, n, nil, func(t *testing.T, i *Issuer) {
 		n.hang.Store(true)
-		time.Sleep(DefaultRefresh)
+		elapse(DefaultRefresh)
 		expectFetches(t, n, 2)
 		start := time.Now()
 		if _, err := i.Verify(t.Context(), now(byEC, t, nil)); err != nil {
@@ -296,7 +296,7 @@ func TestHangingIssuerBlocksNobody(t *testing.T) {
 		if time.Since(start) != 0 {
 			t.Error("Verify waited")
 		}
-		time.Sleep(fetchTimeout + firstRetry)
+		elapse(fetchTimeout + firstRetry)
 		expectFetches(t, n, 3)
 	})
 }

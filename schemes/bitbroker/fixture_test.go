@@ -18,7 +18,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
-	"github.com/gatehouse-auth/gatehouse/tokenstore/badgerstore"
 )
 
 // noon is when every test begins.
@@ -38,48 +37,20 @@ type site struct {
 	backend *schemes.Backend
 	clock   *schemestest.Clock
 	// broken makes the store unreachable; reads counts what was read of it.
-	broken atomic.Bool
-	reads  atomic.Int64
+	broken *atomic.Bool
+	reads  *atomic.Int64
 	// behind answers for the server behind; nil: 200 without a body.
 	behind func(r *http.Request) (status int, body string)
 }
 
-// watched is a driver that counts how often it is read, and fails on demand.
-type watched struct {
-	*badgerstore.Store
-	site *site
-}
-
-func (d watched) View(ctx context.Context, fn func(tokenstore.Reader) error) error {
-	d.site.reads.Add(1)
-	if d.site.broken.Load() {
-		return errNoDisk
-	}
-	return d.Store.View(ctx, fn)
-}
-
-func (d watched) Update(ctx context.Context, fn func(tokenstore.Txn) error) (tokenstore.Revision, error) {
-	if d.site.broken.Load() {
-		return 0, errNoDisk
-	}
-	return d.Store.Update(ctx, fn)
-}
-
 func newSite(t testing.TB, changes ...func(*Config)) *site {
 	t.Helper()
-	badger, err := badgerstore.Open(badgerstore.Options{Directory: t.TempDir()})
-	must(t, err)
-	s := &site{t: t, clock: schemestest.NewClock(noon)}
-	store := tokenstore.New(watched{badger, s}, tokenstore.Options{Clock: s.clock.Now})
-	s.backend = &schemes.Backend{
-		Store: store, Identities: schemes.NewIdentityCache(store, 0), Limiter: schemes.NewLimiter(0, s.clock.Now),
-		Sealer: secret.NewSealer(secret.NewMasterKey()), Parts: new(schemes.Parts),
-	}
+	driver := schemestest.OpenDriver(t, t.TempDir())
+	s := &site{t: t, clock: schemestest.NewClock(noon), broken: &driver.Broken, reads: &driver.Reads}
+	s.backend = schemestest.NewBackend(driver, s.clock.Now)
 	t.Cleanup(func() {
 		s.broken.Store(false)
-		s.backend.Parts.Close()
-		s.backend.Identities.Close()
-		must(t, store.Close())
+		schemestest.CloseBackend(t, s.backend)
 	})
 	return s.with(changes...)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
-	"github.com/gatehouse-auth/gatehouse/tokenstore/badgerstore"
 )
 
 // lateAutumn is ten o'clock in the evening, two hours before the last day of a month.
@@ -22,42 +21,20 @@ var lateAutumn = time.Date(2026, time.November, 29, 22, 0, 0, 0, time.UTC)
 // metering is a meter over a store, with a clock that only the test moves.
 type metering struct {
 	*meter
-	t       testing.TB
-	clock   *schemestest.Clock
-	backend *schemes.Backend
-	driver  *refusingDriver
-}
-
-// refusingDriver counts transactions, and fails them on demand.
-type refusingDriver struct {
-	tokenstore.Driver
-	updates atomic.Int64
-	broken  atomic.Bool
-}
-
-var errNoDisk = errors.New("the disk is gone")
-
-func (d *refusingDriver) Update(ctx context.Context, fn func(tokenstore.Txn) error) (tokenstore.Revision, error) {
-	d.updates.Add(1)
-	if d.broken.Load() {
-		return 0, errNoDisk
-	}
-	return d.Driver.Update(ctx, fn)
+	t      testing.TB
+	clock  *schemestest.Clock
+	store  *tokenstore.Store
+	driver *schemestest.Driver
 }
 
 func newMetering(t testing.TB, capacity int) *metering {
 	t.Helper()
-	badger, err := badgerstore.Open(badgerstore.Options{Directory: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &metering{t: t, clock: schemestest.NewClock(lateAutumn), driver: &refusingDriver{Driver: badger}}
-	store := tokenstore.New(m.driver, tokenstore.Options{Clock: m.clock.Now})
-	m.backend = &schemes.Backend{Store: store}
-	m.meter = newMeter(store, capacity)
+	m := &metering{t: t, clock: schemestest.NewClock(lateAutumn), driver: schemestest.OpenDriver(t, t.TempDir())}
+	m.store = tokenstore.New(m.driver, tokenstore.Options{Clock: m.clock.Now})
+	m.meter = newMeter(m.store, capacity)
 	t.Cleanup(func() {
 		_ = m.Close()
-		if err := store.Close(); err != nil {
+		if err := m.store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -72,7 +49,7 @@ func (m *metering) restarted(crash bool) {
 			m.t.Fatal(err)
 		}
 	}
-	m.meter = newMeter(m.backend.Store, 0)
+	m.meter = newMeter(m.store, 0)
 }
 
 func (m *metering) call(key limitKey, limits tokenstore.BrokerLimits) error {
@@ -137,7 +114,7 @@ func TestOfParallelCallsExactlyTheRateIsLetIn(t *testing.T) {
 	if n := m.rivals(500, 1, weather, perSecond(50)); n != 50 {
 		t.Errorf("%d of 500 parallel calls are let in a second later", n)
 	}
-	if n := m.driver.updates.Load(); n != 0 {
+	if n := m.driver.Updates.Load(); n != 0 {
 		t.Errorf("a rate costs %d transactions", n)
 	}
 }
@@ -176,7 +153,7 @@ func TestLimitOfNoneLetsNothingIn(t *testing.T) {
 	m.wantRefused(weather, quotaOf(0, "month"), 26*time.Hour)
 	m.wantRefused(weather, quotaOf(-1, "month"), 26*time.Hour)
 	m.wantRefused(weather, perSecond(-1), time.Minute)
-	if n := m.driver.updates.Load(); n != 0 {
+	if n := m.driver.Updates.Load(); n != 0 {
 		t.Errorf("no quota at all costs %d transactions", n)
 	}
 }
@@ -351,14 +328,14 @@ func TestStoreThatFailsLetsNothingIn(t *testing.T) {
 	m := newMetering(t, 0)
 	limits := quotaOf(200, "day") // in blocks of 2
 	m.want(2, 2, weather, limits)
-	m.driver.broken.Store(true)
+	m.driver.Broken.Store(true)
 	var refusal *schemes.Refusal
 	for range 3 {
-		if err := m.call(weather, limits); !errors.As(err, &refusal) || refusal.Status != http.StatusServiceUnavailable || !errors.Is(err, errNoDisk) {
+		if err := m.call(weather, limits); !errors.As(err, &refusal) || refusal.Status != http.StatusServiceUnavailable || !errors.Is(err, schemestest.ErrBroken) {
 			t.Errorf("got %v, want 503", err)
 		}
 	}
-	m.driver.broken.Store(false)
+	m.driver.Broken.Store(false)
 	m.want(198, 300, weather, limits)
 }
 
@@ -366,13 +343,13 @@ func TestRefusedCallsAreCheap(t *testing.T) {
 	m := newMetering(t, 0)
 	limits := quotaOf(10, "day")
 	m.want(10, 100, weather, limits)
-	if n := m.driver.updates.Load(); n != 11 {
+	if n := m.driver.Updates.Load(); n != 11 {
 		t.Errorf("%d transactions for 10 calls one by one and 90 that are refused, want 11", n)
 	}
 	// Another process may give something back meanwhile.
 	m.clock.Advance(time.Second)
 	m.want(0, 100, weather, limits)
-	if n := m.driver.updates.Load(); n != 12 {
+	if n := m.driver.Updates.Load(); n != 12 {
 		t.Errorf("%d transactions a second later, want one more", n)
 	}
 }

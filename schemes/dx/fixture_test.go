@@ -12,11 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
-	"github.com/gatehouse-auth/gatehouse/tokenstore"
-	"github.com/gatehouse-auth/gatehouse/tokenstore/badgerstore"
 )
 
 // noon is when every test begins.
@@ -49,26 +46,9 @@ type site struct {
 	clock     *schemestest.Clock
 	directory string // of the store
 	// broken makes the store unreachable.
-	broken atomic.Bool
+	broken *atomic.Bool
 	// reads counts what was read of the store.
 	reads *atomic.Int64
-}
-
-var errBroken = errors.New("the disk is gone")
-
-// counting is a driver that counts how often it is read, and can fail to be.
-type counting struct {
-	*badgerstore.Store
-	reads *atomic.Int64
-	fail  *atomic.Bool
-}
-
-func (d counting) View(ctx context.Context, fn func(tokenstore.Reader) error) error {
-	d.reads.Add(1)
-	if d.fail.Load() {
-		return errBroken
-	}
-	return d.Store.View(ctx, fn)
 }
 
 func newSite(t testing.TB, changes ...func(*Config)) *site {
@@ -79,14 +59,9 @@ func newSite(t testing.TB, changes ...func(*Config)) *site {
 // openSite opens a store in a folder, and is closed with the test or before it.
 func openSite(t testing.TB, directory string, c *schemestest.Clock, changes ...func(*Config)) *site {
 	t.Helper()
-	badger, err := badgerstore.Open(badgerstore.Options{Directory: directory})
-	must(t, err)
-	s := &site{t: t, clock: c, directory: directory, reads: new(atomic.Int64)}
-	store := tokenstore.New(counting{badger, s.reads, &s.broken}, tokenstore.Options{Clock: c.Now})
-	s.backend = &schemes.Backend{
-		Store: store, Identities: schemes.NewIdentityCache(store, 0), Limiter: schemes.NewLimiter(0, c.Now),
-		Sealer: secret.NewSealer(secret.NewMasterKey()), Parts: new(schemes.Parts),
-	}
+	driver := schemestest.OpenDriver(t, directory)
+	s := &site{t: t, clock: c, directory: directory, broken: &driver.Broken, reads: &driver.Reads}
+	s.backend = schemestest.NewBackend(driver, c.Now)
 	t.Cleanup(s.close)
 	return s.with(changes...)
 }
@@ -96,9 +71,7 @@ func (s *site) close() {
 	if s.backend == nil {
 		return
 	}
-	s.backend.Parts.Close()
-	s.backend.Identities.Close()
-	must(s.t, s.backend.Store.Close())
+	schemestest.CloseBackend(s.t, s.backend)
 	s.backend = nil
 }
 

@@ -226,16 +226,16 @@ func TestRevocationThatIsNotStoredIsNotAnswered(t *testing.T) {
 
 func TestStoreThatCannotBeOpenedRefuses(t *testing.T) {
 	s := newSite(t)
-	s.open = func(context.Context) (*schemes.Backend, error) { return nil, errBroken }
+	s.open = func(context.Context) (*schemes.Backend, error) { return nil, schemestest.ErrBroken }
 	a := s.get(identityToken().signed())
 	a.wants(t, http.StatusServiceUnavailable, "")
 	if a.Body.String() != `{"type":"urn:dx:dmp:serviceUnavailable","title":"Service Unavailable","detail":"Service Unavailable"}` {
 		t.Errorf("body %s", a.Body)
 	}
-	if _, err := s.RevokeUser(t.Context(), alice, "", "test"); !errors.Is(err, errBroken) {
+	if _, err := s.RevokeUser(t.Context(), alice, "", "test"); !errors.Is(err, schemestest.ErrBroken) {
 		t.Error(err)
 	}
-	if _, _, err := s.RevokedUsers(t.Context(), "", 1); !errors.Is(err, errBroken) {
+	if _, _, err := s.RevokedUsers(t.Context(), "", 1); !errors.Is(err, schemestest.ErrBroken) {
 		t.Error(err)
 	}
 	s.serve(schemestest.Request("GET", "/apis", "")).wants(t, http.StatusOK, "")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
 	"github.com/gatehouse-auth/gatehouse/schemes"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -70,7 +71,7 @@ func TestEveryEndpointAnswers503WithoutItsStore(t *testing.T) {
 		}
 		w, err := s.ask(asked{method: route.method, path: path, body: body})
 		refusal, _ := errors.AsType[*schemes.Refusal](err)
-		if w.Code != http.StatusServiceUnavailable || refusal == nil || refusal.Reason != schemes.StoreFailed || !errors.Is(err, errBroken) {
+		if w.Code != http.StatusServiceUnavailable || refusal == nil || refusal.Reason != schemes.StoreFailed || !errors.Is(err, schemestest.ErrBroken) {
 			t.Errorf("%s %s: %d, %v", route.method, path, w.Code, err)
 		}
 		if strings.Contains(w.Body.String(), "disk") {

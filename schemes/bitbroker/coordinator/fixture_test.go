@@ -16,7 +16,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/schemes/bitbroker/envelope"
 	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
-	"github.com/gatehouse-auth/gatehouse/tokenstore/badgerstore"
 )
 
 // noon is when every test begins.
@@ -27,44 +26,21 @@ const (
 	base  = "https://bitbroker.example.com/coordinator/v1"
 )
 
-var errBroken = errors.New("the disk is gone")
-
-// breakable is a driver that can fail.
-type breakable struct {
-	*badgerstore.Store
-	broken *atomic.Bool
-}
-
-func (d breakable) View(ctx context.Context, fn func(tokenstore.Reader) error) error {
-	if d.broken.Load() {
-		return errBroken
-	}
-	return d.Store.View(ctx, fn)
-}
-
-func (d breakable) Update(ctx context.Context, fn func(tokenstore.Txn) error) (tokenstore.Revision, error) {
-	if d.broken.Load() {
-		return 0, errBroken
-	}
-	return d.Store.Update(ctx, fn)
-}
-
 // site is an API over a store of its own. Its tokens are counted, so that goldens can have them.
 type site struct {
 	*API
 	t      testing.TB
 	store  *tokenstore.Store
 	clock  *schemestest.Clock
-	broken atomic.Bool
+	broken *atomic.Bool
 	tokens atomic.Int64
 }
 
 func newSite(t testing.TB, changes ...func(*Config)) *site {
 	t.Helper()
-	badger, err := badgerstore.Open(badgerstore.Options{Directory: t.TempDir()})
-	must(t, err)
-	s := &site{t: t, clock: schemestest.NewClock(noon)}
-	s.store = tokenstore.New(breakable{badger, &s.broken}, tokenstore.Options{Clock: s.clock.Now})
+	driver := schemestest.OpenDriver(t, t.TempDir())
+	s := &site{t: t, clock: schemestest.NewClock(noon), broken: &driver.Broken}
+	s.store = tokenstore.New(driver, tokenstore.Options{Clock: s.clock.Now})
 	t.Cleanup(func() { must(t, s.store.Close()) })
 	config := Config{
 		Realm: realm, AppSecret: schemes.NewCredential("app-secret"),

@@ -28,15 +28,3 @@ func inWords(faults []envelope.Fault) error {
 	}
 	return errors.New(strings.Join(texts, "; "))
 }
-
-// Routes are all endpoints, as methods and paths below the API's base.
-func Routes() []string {
-	list := make([]string, len(routes))
-	for i := range routes {
-		list[i] = routes[i].method + " "
-		for _, segment := range routes[i].pattern {
-			list[i] += "/" + segment
-		}
-	}
-	return list
-}

@@ -102,3 +102,15 @@ func (r *route) param(name string, segments []string) string {
 	}
 	return ""
 }
+
+// Routes are all endpoints, as methods and paths below the API's base.
+func Routes() []string {
+	list := make([]string, len(routes))
+	for i := range routes {
+		list[i] = routes[i].method + " "
+		for _, segment := range routes[i].pattern {
+			list[i] += "/" + segment
+		}
+	}
+	return list
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/secret"
+	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -220,7 +221,7 @@ func TestAStoreThatFailsIsNeverASuccess(t *testing.T) {
 			{"DELETE", "rate/consumer:pol-one/config", "", true},
 		} {
 			w, _, refusal := s.send(request(tc.method, tc.path, tc.body))
-			if refusal == nil || refusal.Status != http.StatusServiceUnavailable || BreaksOff(refusal) != tc.breaksOff || !errors.Is(refusal, errBroken) {
+			if refusal == nil || refusal.Status != http.StatusServiceUnavailable || BreaksOff(refusal) != tc.breaksOff || !errors.Is(refusal, schemestest.ErrBroken) {
 				t.Errorf("%s: %s %s: %v", name, tc.method, tc.path, refusal)
 				continue
 			}

@@ -2,7 +2,6 @@ package services
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +14,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/schemes"
 	"github.com/gatehouse-auth/gatehouse/schemes/schemestest"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
-	"github.com/gatehouse-auth/gatehouse/tokenstore/badgerstore"
 )
 
 // noon is when every test begins.
@@ -26,28 +24,6 @@ const (
 	theSecret = "0123456789abcdefABCDEF_-0123456789abcdef"
 )
 
-var errBroken = errors.New("the disk is gone")
-
-// failing is a driver that can fail.
-type failing struct {
-	*badgerstore.Store
-	broken *atomic.Bool
-}
-
-func (d failing) View(ctx context.Context, fn func(tokenstore.Reader) error) error {
-	if d.broken.Load() {
-		return errBroken
-	}
-	return d.Store.View(ctx, fn)
-}
-
-func (d failing) Update(ctx context.Context, fn func(tokenstore.Txn) error) (tokenstore.Revision, error) {
-	if d.broken.Load() {
-		return 0, errBroken
-	}
-	return d.Store.Update(ctx, fn)
-}
-
 // service is an API over a store of its own.
 type service struct {
 	*API
@@ -55,21 +31,20 @@ type service struct {
 	store  *tokenstore.Store
 	clock  *schemestest.Clock
 	made   int
-	broken atomic.Bool // the store fails
-	shut   atomic.Bool // the store cannot be opened
+	broken *atomic.Bool // the store fails
+	shut   atomic.Bool  // the store cannot be opened
 }
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	badger, err := badgerstore.Open(badgerstore.Options{Directory: t.TempDir()})
-	must(t, err)
-	s := &service{t: t, clock: schemestest.NewClock(noon)}
-	s.store = tokenstore.New(failing{badger, &s.broken}, tokenstore.Options{Clock: s.clock.Now})
+	driver := schemestest.OpenDriver(t, t.TempDir())
+	s := &service{t: t, clock: schemestest.NewClock(noon), broken: &driver.Broken}
+	s.store = tokenstore.New(driver, tokenstore.Options{Clock: s.clock.Now})
 	t.Cleanup(func() { must(t, s.store.Close()) })
 	s.API = New(Config{Realm: realm, Secret: schemes.NewCredential(theSecret), NewToken: s.newToken},
 		func(context.Context) (*schemes.Backend, error) {
 			if s.shut.Load() {
-				return nil, errBroken
+				return nil, schemestest.ErrBroken
 			}
 			return &schemes.Backend{Store: s.store}, nil
 		})
